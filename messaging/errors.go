@@ -1,0 +1,19 @@
+// SPDX-FileCopyrightText: The Quorate authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+package messaging
+
+import "errors"
+
+// Errors of the messaging layer.
+var (
+	// ErrClosed: the bus or the group was closed, or the daemon went away.
+	ErrClosed = errors.New("messaging: closed")
+	// ErrCutOff: the reader did not keep up and its queue overflowed; join anew
+	// and fetch the state again.
+	ErrCutOff = errors.New("messaging: cut off as a slow reader")
+	// ErrTooBig: a message exceeds MaxMessage.
+	ErrTooBig = errors.New("messaging: message too big")
+	// ErrInvalid: an argument is out of its range.
+	ErrInvalid = errors.New("messaging: invalid argument")
+)

@@ -1,0 +1,134 @@
+// SPDX-FileCopyrightText: The Quorate authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+package totem
+
+import (
+	"time"
+
+	"github.com/quorate/quorate/messaging"
+)
+
+// An Event is one input of the core: *Start, *Recv, *Timer, *Submit,
+// *SuspectDown, *Leave, *SyncDone.
+type Event interface{ event() }
+
+// Start begins the protocol. SavedRingSeq is the highest ring sequence number
+// that this node ever persisted, 0 where there is none.
+type Start struct{ SavedRingSeq uint64 }
+
+// Recv is one packet that another node sent. Packet is plaintext: the shell
+// has opened the seal, which also proved From. Packets read in one batch are
+// to be handed over with tokens last (a token may overtake data).
+type Recv struct {
+	From   messaging.NodeID
+	Packet []byte
+}
+
+// Timer is the expiry of a timer that SetTimer started.
+type Timer struct{ ID TimerID }
+
+// Submit queues one message of the application (at most messaging.MaxMessage
+// plus 4 KiB; the core packs and fragments). It is refused by Core.Room before
+// it is submitted: the shell asks first.
+type Submit struct{ Body []byte }
+
+// SuspectDown is the link layer's evidence that a peer is dead.
+type SuspectDown struct{ Node messaging.NodeID }
+
+// Leave announces an orderly departure; afterwards the core does nothing more.
+type Leave struct{}
+
+// SyncDone tells that the layer above has finished its synchronisation after
+// the latest regular configuration.
+type SyncDone struct{}
+
+func (*Start) event()       {}
+func (*Recv) event()        {}
+func (*Timer) event()       {}
+func (*Submit) event()      {}
+func (*SuspectDown) event() {}
+func (*Leave) event()       {}
+func (*SyncDone) event()    {}
+
+// TimerID names a timer of the core.
+type TimerID uint8
+
+// An Action is one output of the core. Actions are to be carried out in the
+// order given: PersistRingSeq must be durable before the Send that follows it.
+type Action interface{ action() }
+
+// Send transmits a packet to one node, or to all other nodes if To is 0. The
+// core delivers to itself without the shell. Packet is owned by the receiver.
+type Send struct {
+	To     messaging.NodeID
+	Packet []byte
+	// Token marks token and commit token packets, which go out after data.
+	Token bool
+}
+
+// SetTimer starts or restarts a timer.
+type SetTimer struct {
+	ID    TimerID
+	After time.Duration
+}
+
+// StopTimer cancels a timer; one that does not run is fine.
+type StopTimer struct{ ID TimerID }
+
+// PersistRingSeq stores the highest ring sequence number durably.
+type PersistRingSeq struct{ Seq uint64 }
+
+// Deliver hands one application message up, in total order.
+type Deliver struct {
+	From messaging.NodeID
+	Ring messaging.RingID
+	Body []byte
+}
+
+// ConfKind tells the two kinds of configuration of extended virtual synchrony.
+type ConfKind uint8
+
+// The kinds of configuration.
+const (
+	Transitional ConfKind = 1
+	Regular      ConfKind = 2
+)
+
+// ConfChange installs a configuration.
+type ConfChange struct {
+	Kind    ConfKind
+	Ring    messaging.RingID
+	Members []messaging.NodeID
+	Joined  []messaging.NodeID
+	Left    []messaging.NodeID
+	// LeftClean are those of Left that announced their departure.
+	LeftClean []messaging.NodeID
+}
+
+// Notice is a remarkable event for log and statistics, with a constant name.
+type Notice struct {
+	Name string // e.g. "state_changed", "token_retransmitted"
+	From string
+	To   string
+	Why  string
+}
+
+func (*Send) action()           {}
+func (*SetTimer) action()       {}
+func (*StopTimer) action()      {}
+func (*PersistRingSeq) action() {}
+func (*Deliver) action()        {}
+func (*ConfChange) action()     {}
+func (*Notice) action()         {}
+
+// The core itself:
+//
+//	func New(cfg Config) (*Core, error)
+//	func (c *Core) Step(now time.Duration, ev Event) []Action
+//	func (c *Core) Room(size int) bool      // may a message of that size be submitted now
+//	func (c *Core) State() State            // gather, commit, recovery, operational
+//	func (c *Core) Stats() Stats            // counters and gauges, a copy
+//
+// now is monotonic time that counts suspend, from any fixed origin. Step never
+// blocks, and the slice that it returns is valid until the next Step.
