@@ -1,0 +1,114 @@
+// SPDX-FileCopyrightText: The Quorate authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+)
+
+// newLogger writes records as key=value lines. Under the journal each line
+// starts with its priority as sd-daemon(3) has it, and without the time, which
+// the journal knows better.
+func newLogger(w io.Writer, name, level string, journal bool) (*slog.Logger, error) {
+	var lv slog.Level
+	if err := lv.UnmarshalText([]byte(level)); err != nil {
+		return nil, fmt.Errorf("log level %q: want debug, info, warn or error", level)
+	}
+	if !journal {
+		h := slog.NewTextHandler(w, &slog.HandlerOptions{Level: lv})
+		return slog.New(h).With("daemon", name), nil
+	}
+	return slog.New(newJournalHandler(w, lv)), nil
+}
+
+// A journalHandler holds one text handler for each priority.
+type journalHandler struct {
+	level  slog.Level
+	byPrio map[string]slog.Handler
+}
+
+func newJournalHandler(w io.Writer, level slog.Level) *journalHandler {
+	h := &journalHandler{level: level, byPrio: map[string]slog.Handler{}}
+	shared := &lockedWriter{w: w}
+	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: dropTime}
+	for _, prio := range []string{"<7>", "<6>", "<4>", "<3>"} {
+		h.byPrio[prio] = slog.NewTextHandler(prefixWriter{shared, prio}, opts)
+	}
+	return h
+}
+
+func dropTime(groups []string, a slog.Attr) slog.Attr {
+	if len(groups) == 0 && (a.Key == slog.TimeKey || a.Key == slog.LevelKey) {
+		return slog.Attr{}
+	}
+	return a
+}
+
+func priority(l slog.Level) string {
+	switch {
+	case l >= slog.LevelError:
+		return "<3>"
+	case l >= slog.LevelWarn:
+		return "<4>"
+	case l >= slog.LevelInfo:
+		return "<6>"
+	}
+	return "<7>"
+}
+
+// Enabled implements slog.Handler.
+func (h *journalHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level }
+
+// Handle implements slog.Handler.
+func (h *journalHandler) Handle(ctx context.Context, r slog.Record) error {
+	return h.byPrio[priority(r.Level)].Handle(ctx, r)
+}
+
+// WithAttrs implements slog.Handler.
+func (h *journalHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return h.each(func(x slog.Handler) slog.Handler { return x.WithAttrs(attrs) })
+}
+
+// WithGroup implements slog.Handler.
+func (h *journalHandler) WithGroup(name string) slog.Handler {
+	return h.each(func(x slog.Handler) slog.Handler { return x.WithGroup(name) })
+}
+
+func (h *journalHandler) each(f func(slog.Handler) slog.Handler) *journalHandler {
+	n := &journalHandler{level: h.level, byPrio: make(map[string]slog.Handler, len(h.byPrio))}
+	for prio, x := range h.byPrio {
+		n.byPrio[prio] = f(x)
+	}
+	return n
+}
+
+// lockedWriter keeps the lines of the several handlers apart.
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.Writer // guarded by mu
+}
+
+func (l *lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}
+
+// prefixWriter puts the priority before each line; a text handler writes one
+// whole line at a time.
+type prefixWriter struct {
+	w    *lockedWriter
+	prio string
+}
+
+func (p prefixWriter) Write(line []byte) (int, error) {
+	if _, err := p.w.Write(append([]byte(p.prio), line...)); err != nil {
+		return 0, err
+	}
+	return len(line), nil
+}
