@@ -1,0 +1,16 @@
+// SPDX-FileCopyrightText: The Quorate authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+package main
+
+import (
+	"slices"
+
+	"github.com/quorate/quorate/internal/cli"
+)
+
+// tools lists every tool that the program answers to: one line for each
+// package under internal/cli.
+func tools() []cli.Tool {
+	return slices.Concat[[]cli.Tool]()
+}
