@@ -74,7 +74,7 @@ func Serve(ctx context.Context, srv *grpc.Server, lis net.Listener) error {
 	force := time.AfterFunc(stopGrace, srv.Stop)
 	srv.GracefulStop()
 	force.Stop()
-	<-failed
+	_ = <-failed // what Serve says of having been stopped
 	return nil
 }
 
