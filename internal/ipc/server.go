@@ -74,7 +74,9 @@ func Serve(ctx context.Context, srv *grpc.Server, lis net.Listener) error {
 	force := time.AfterFunc(stopGrace, srv.Stop)
 	srv.GracefulStop()
 	force.Stop()
-	_ = <-failed // what Serve says of having been stopped
+	if err := <-failed; err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+		return fmt.Errorf("ipc: stop %s: %w", lis.Addr(), err)
+	}
 	return nil
 }
 
