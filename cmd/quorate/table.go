@@ -7,10 +7,13 @@ import (
 	"slices"
 
 	"github.com/quorate/quorate/internal/cli"
+	"github.com/quorate/quorate/internal/cli/run"
 )
 
 // tools lists every tool that the program answers to: one line for each
 // package under internal/cli.
 func tools() []cli.Tool {
-	return slices.Concat[[]cli.Tool]()
+	return slices.Concat(
+		run.Tools(),
+	)
 }
