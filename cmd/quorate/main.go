@@ -18,14 +18,14 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	code := run(ctx, os.Args)
+	code := dispatch(ctx, os.Args)
 	stop()
 	os.Exit(code)
 }
 
-// run finds the tool by the name of the program, or by its first argument
+// dispatch finds the tool by the name of the program, or by its first argument
 // where the program goes by its own name.
-func run(ctx context.Context, argv []string) int {
+func dispatch(ctx context.Context, argv []string) int {
 	name, args := filepath.Base(argv[0]), argv[1:]
 	if tool, ok := find(name); ok {
 		return tool.Run(ctx, cli.OS(name), args)
