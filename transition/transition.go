@@ -49,6 +49,9 @@ type Timeout struct{ Action *graph.Action }
 type Done struct {
 	Complete bool // every action was carried out
 	Aborted  bool
+	// Status is the word of Pacemaker's log for it: Complete, Stopped (some were
+	// skipped after an abort) or Terminated (some could not run).
+	Status string
 	// Follow is what to do next (see Completion), and Why the reason of the abort.
 	Follow Completion
 	Why    string
@@ -64,8 +67,11 @@ func (*Done) step()    {}
 type Confirm struct {
 	ActionID int
 	Failed   bool
-	// Ignored marks a failure that the graph allows (on-fail ignore, can_fail).
+	// CanFail marks a failure that the graph allows (on-fail ignore, can_fail).
 	CanFail bool
+	// Quiet marks a failure that holds back what depends on the action and does
+	// not abort the rest: fencing that will be tried again after a pause.
+	Quiet bool
 }
 
 // Completion is what follows a run, in rising order of strength.
