@@ -1,0 +1,157 @@
+// SPDX-FileCopyrightText: The Quorate authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+package status
+
+import (
+	"strings"
+
+	"github.com/beevik/etree"
+
+	"github.com/quorate/quorate/cib/document"
+	"github.com/quorate/quorate/cib/opdigest"
+	"github.com/quorate/quorate/cib/rule"
+	"github.com/quorate/quorate/transition/graph"
+)
+
+// DigestMatch is how recorded parameters compare with the present ones.
+type DigestMatch int
+
+// The results of a comparison.
+const (
+	DigestSame    DigestMatch = iota
+	DigestUnknown             // nothing was recorded
+	DigestChanged             // a parameter changed that can be reloaded
+	DigestRestart             // a parameter changed that needs a restart
+)
+
+// A Digest is what an operation's parameters come to.
+type Digest struct {
+	Result               DigestMatch
+	Params               map[string]string // that count
+	All, Restart, Secure string
+	restart              bool // op parameters exist that make a restart needed
+}
+
+// digest computes (once for each operation and node) the digests of an
+// operation; op is its history entry, nil where there is none.
+func (c *Cluster) digest(r *Resource, n *Node, task string, intervalMS uint, op *etree.Element, secure bool) *Digest {
+	key := graph.OpKey(r.ID, task, intervalMS)
+	if d := n.digests[key]; d != nil {
+		return d
+	}
+	d := &Digest{Params: map[string]string{}}
+	add := func(m map[string]string, meta bool) {
+		for k, v := range m {
+			if meta {
+				if strings.ContainsAny(k, "#:") {
+					continue
+				}
+				k = opdigest.MetaName(k)
+			}
+			if _, has := d.Params[k]; !has {
+				d.Params[k] = v
+			}
+		}
+	}
+	if addr := c.bundleRemoteAddress(r); addr != "" {
+		d.Params["addr"] = addr
+	}
+	params := c.Params(r, n)
+	add(params, false)
+	config := r.Operation(task, intervalMS, true)
+	own := c.OpParams(config, n)
+	d.restart = intervalMS == 0 && len(own) > 0
+	add(own, false)
+	add(c.OpMeta(r, n, task, intervalMS, config), true)
+	d.Params = opdigest.Filter(d.Params)
+	d.All = opdigest.Sum(d.Params)
+	if secure {
+		d.Secure = c.secureDigest(r, op, d.Params, params)
+	}
+	if _, has := document.Lookup(op, "op-restart-digest"); has {
+		if names, has := document.Lookup(op, "op-force-restart"); has {
+			d.Restart = opdigest.Only(d.Params, strings.Split(names, " "))
+		} else {
+			d.Restart = opdigest.Sum(d.Params)
+		}
+	}
+	if n.digests == nil {
+		n.digests = map[string]*Digest{}
+	}
+	n.digests[key] = d
+	return d
+}
+
+// secureDigest leaves private parameters out. Entries of feature set before
+// 3.16.0 also left out those of the fencer.
+func (c *Cluster) secureDigest(r *Resource, op *etree.Element, all, params map[string]string) string {
+	private := "passwd password user"
+	if op != nil {
+		private = document.Get(op, "op-secure-params")
+	}
+	version := document.Get(op, "crm_feature_set")
+	if version == "" {
+		version = document.Get(c.Root, "crm_feature_set")
+	}
+	if version == "" || rule.CompareVersions(version, "3.16.0") >= 0 {
+		return opdigest.Without(copyMap(all), strings.Fields(private))
+	}
+	old := copyMap(params)
+	if hasCap(document.Get(r.XML, "class"), capFenceParams) {
+		for k := range old {
+			if strings.HasPrefix(k, "pcmk_") || k == "provides" || k == "stonith-timeout" {
+				delete(old, k)
+			}
+		}
+	}
+	old = opdigest.Filter(old)
+	delete(old, "CRM_meta_timeout")
+	return opdigest.Without(old, strings.Fields(private))
+}
+
+func copyMap(m map[string]string) map[string]string {
+	out := make(map[string]string, len(m))
+	for k, v := range m {
+		out[k] = v
+	}
+	return out
+}
+
+// CompareDigest compares the parameters of a history entry with the present
+// ones.
+func (c *Cluster) CompareDigest(r *Resource, op *etree.Element, n *Node) *Digest {
+	intervalMS := uintAttr(op, "interval")
+	d := c.digest(r, n, document.Get(op, "operation"), intervalMS, op, c.Sanitized)
+	restart := document.Get(op, "op-restart-digest")
+	all, hasAll := document.Lookup(op, "op-digest")
+	switch {
+	case restart != d.Restart:
+		d.Result = DigestRestart
+	case !hasAll:
+		d.Result = DigestUnknown
+	case all == d.All:
+		d.Result = DigestSame
+	case d.restart && intervalMS == 0:
+		d.Result = DigestRestart
+	default:
+		d.Result = DigestChanged
+	}
+	return d
+}
+
+// FencingDigest compares a fence device's parameters with those with which the
+// node was unfenced.
+func (c *Cluster) FencingDigest(r *Resource, agent string, n *Node) *Digest {
+	d := c.digest(r, n, "stonith-on", 0, nil, true)
+	d.Result = DigestChanged
+	summary, has := n.Attrs["#digests-all"]
+	secure := n.Attrs["#digests-secure"]
+	switch {
+	case !has:
+		d.Result = DigestUnknown
+	case strings.Contains(summary, r.ID+":"+agent+":"+d.All), strings.Contains(secure, r.ID+":"+agent+":"+d.Secure):
+		d.Result = DigestSame
+	}
+	return d
+}
