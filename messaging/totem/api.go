@@ -10,11 +10,13 @@ import (
 )
 
 // An Event is one input of the core: *Start, *Recv, *Timer, *Submit,
-// *SuspectDown, *Leave, *SyncDone.
+// *SuspectDown, *SuspectCleared, *Leave, *SyncDone.
 type Event interface{ event() }
 
 // Start begins the protocol. SavedRingSeq is the highest ring sequence number
-// that this node ever persisted, 0 where there is none.
+// that this node ever persisted, 0 where there is none. Ring ids must never be
+// used twice: where the file was lost pass something that only grows, such as
+// the wall clock's seconds shifted left by 8.
 type Start struct{ SavedRingSeq uint64 }
 
 // Recv is one packet that another node sent. Packet is plaintext: the shell
@@ -30,11 +32,21 @@ type Timer struct{ ID TimerID }
 
 // Submit queues one message of the application (at most messaging.MaxMessage
 // plus 4 KiB; the core packs and fragments). It is refused by Core.Room before
-// it is submitted: the shell asks first.
-type Submit struct{ Body []byte }
+// it is submitted: the shell asks first. Body belongs to the core from here on.
+type Submit struct {
+	Body []byte
+	// Sync marks a message of the synchronisation after a regular
+	// configuration. With Config.HoldForSync such messages go out at once while
+	// others wait for SyncDone; those not yet sent when the next regular
+	// configuration comes are dropped, since they speak of the one before.
+	Sync bool
+}
 
 // SuspectDown is the link layer's evidence that a peer is dead.
 type SuspectDown struct{ Node messaging.NodeID }
+
+// SuspectCleared takes a SuspectDown back. A packet from the node does so too.
+type SuspectCleared struct{ Node messaging.NodeID }
 
 // Leave announces an orderly departure; afterwards the core does nothing more.
 type Leave struct{}
@@ -43,13 +55,14 @@ type Leave struct{}
 // the latest regular configuration.
 type SyncDone struct{}
 
-func (*Start) event()       {}
-func (*Recv) event()        {}
-func (*Timer) event()       {}
-func (*Submit) event()      {}
-func (*SuspectDown) event() {}
-func (*Leave) event()       {}
-func (*SyncDone) event()    {}
+func (*Start) event()          {}
+func (*Recv) event()           {}
+func (*Timer) event()          {}
+func (*Submit) event()         {}
+func (*SuspectDown) event()    {}
+func (*SuspectCleared) event() {}
+func (*Leave) event()          {}
+func (*SyncDone) event()       {}
 
 // TimerID names a timer of the core.
 type TimerID uint8
@@ -59,7 +72,8 @@ type TimerID uint8
 type Action interface{ action() }
 
 // Send transmits a packet to one node, or to all other nodes if To is 0. The
-// core delivers to itself without the shell. Packet is owned by the receiver.
+// core delivers to itself without the shell. Packet is read only: the core may
+// keep it to send it again, so it must be sealed into another buffer.
 type Send struct {
 	To     messaging.NodeID
 	Packet []byte
@@ -67,7 +81,9 @@ type Send struct {
 	Token bool
 }
 
-// SetTimer starts or restarts a timer.
+// SetTimer starts or restarts a timer. The core knows its deadlines itself: an
+// expiry that comes early, late or twice does no harm, and a timer that moves
+// is set again only when it has to fire earlier than before.
 type SetTimer struct {
 	ID    TimerID
 	After time.Duration
@@ -79,7 +95,8 @@ type StopTimer struct{ ID TimerID }
 // PersistRingSeq stores the highest ring sequence number durably.
 type PersistRingSeq struct{ Seq uint64 }
 
-// Deliver hands one application message up, in total order.
+// Deliver hands one application message up, in total order. Ring is the
+// configuration that the message was sent in. Body is read only and may be kept.
 type Deliver struct {
 	From messaging.NodeID
 	Ring messaging.RingID
@@ -95,7 +112,12 @@ const (
 	Regular      ConfKind = 2
 )
 
-// ConfChange installs a configuration.
+// ConfChange installs a configuration. A node's first one is a Regular; then
+// Transitional and Regular alternate. The Transitional's members are those that
+// come along from the old configuration, Left is what the new one lost; the
+// messages between it and the Regular are the rest of the old configuration.
+// The Regular's Joined holds the members that do not come along: a node that
+// was away for long stands in the one's Left and the other's Joined.
 type ConfChange struct {
 	Kind    ConfKind
 	Ring    messaging.RingID
@@ -129,6 +151,10 @@ func (*Notice) action()         {}
 //	func (c *Core) Room(size int) bool      // may a message of that size be submitted now
 //	func (c *Core) State() State            // gather, commit, recovery, operational
 //	func (c *Core) Stats() Stats            // counters and gauges, a copy
+//	func (c *Core) Ring() messaging.RingID  // the installed ring
+//	func (c *Core) Members() []messaging.NodeID // its members, sorted, a copy
+//	func (c *Core) Digest() uint64          // of the whole state, to compare replays
 //
 // now is monotonic time that counts suspend, from any fixed origin. Step never
-// blocks, and the slice that it returns is valid until the next Step.
+// blocks. The slice that it returns, and the actions in it, are valid until the
+// next Step; what an action's slices hold (Packet, Body, Members …) stays valid.

@@ -1,0 +1,255 @@
+// SPDX-FileCopyrightText: The Quorate authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+package totem
+
+import (
+	"time"
+
+	"github.com/quorate/quorate/messaging"
+	"github.com/quorate/quorate/messaging/totem/wire"
+)
+
+// enterGather starts, or starts again, to agree on the next membership.
+func (c *Core) enterGather(why string) {
+	c.stats.GatherEntered++
+	c.setState(Gather, why)
+	c.stats.lastToken = 0
+	c.next, c.retrans, c.stored, c.loop = nil, nil, nil, nil
+	c.originated, c.held = false, false
+	c.proc = c.proc.with(c.self)
+	for _, n := range c.suspects {
+		if c.proc.has(n) {
+			c.failed = c.failed.with(n)
+		}
+	}
+	c.consensus = nodeSet{c.self}
+	c.stopTimer(TimerToken)
+	c.stopTimer(TimerRetransmit)
+	c.stopTimer(TimerHold)
+	c.stopTimer(TimerMerge)
+	c.setTimer(TimerConsensus, c.cfg.Consensus)
+	c.startJoin()
+	c.checkConsensus()
+}
+
+// startJoin sends a JOIN now or, with SendJoin, a little later.
+func (c *Core) startJoin() {
+	c.setTimer(TimerJoin, c.cfg.Join)
+	if c.cfg.SendJoin > 0 {
+		c.setTimer(TimerSendJoin, time.Duration(c.rng.Uint64()%uint64(c.cfg.SendJoin)))
+		return
+	}
+	c.sendJoin()
+}
+
+func (c *Core) sendJoin() {
+	if c.state != Gather {
+		return
+	}
+	c.stats.JoinsSent++
+	j := wire.Join{RingSeq: c.ring.Seq, Proc: c.proc, Failed: c.failed}
+	c.out.send(0, j.Append(make([]byte, 0, j.Size())), false)
+}
+
+func (c *Core) joinExpired() {
+	if c.state != Gather {
+		return
+	}
+	c.joins++
+	c.startJoin()
+	c.checkConsensus()
+}
+
+// onJoin takes another node's proposal.
+func (c *Core) onJoin(from messaging.NodeID, j *wire.Join) {
+	c.stats.JoinsReceived++
+	if c.now < c.flushUntil {
+		c.stats.Foreign++ // it waited while this process did not run
+		return
+	}
+	c.maxRingSeq = max(c.maxRingSeq, j.RingSeq)
+	switch c.state {
+	case Operational:
+		// One that rejects me, or one sent before this ring was made: late.
+		if nodeSet(j.Failed).has(c.self) || (c.memb.has(from) && j.RingSeq < c.ring.Seq) {
+			return
+		}
+		if !c.memb.has(from) && (j.Leave || c.penalties.ignored(from, c.now)) {
+			return
+		}
+	case Commit, Recovery:
+		if !c.newMemb.has(from) || j.RingSeq < c.ring.Seq {
+			return
+		}
+	}
+	c.processJoin(from, j)
+}
+
+// processJoin merges a proposal into mine.
+func (c *Core) processJoin(from messaging.NodeID, j *wire.Join) {
+	proc, failed := nodeSet(j.Proc), nodeSet(j.Failed)
+	if j.Leave {
+		c.departed(from)
+		return
+	}
+	same := proc.equal(c.proc) && failed.equal(c.failed)
+	known := proc.subsetOf(c.proc) && failed.subsetOf(c.failed) // it will learn from my JOIN
+	gathering := c.state == Gather
+	if gathering && !same && (known || c.failed.has(from)) {
+		return
+	}
+	if !same && !known && !c.failed.has(from) {
+		c.mergeJoin(from, proc, failed)
+	}
+	if !gathering || !same {
+		c.enterGather("join from " + nodeName(from))
+	}
+	// After the merge the proposals may be the same; if so the sender agrees
+	// already and need not say so again.
+	if c.state == Gather && proc.equal(c.proc) && failed.equal(c.failed) {
+		c.consensus = c.consensus.with(from)
+		c.checkConsensus()
+	}
+}
+
+// departed handles the goodbye of a node.
+func (c *Core) departed(n messaging.NodeID) {
+	if c.announced.has(n) && c.failed.has(n) {
+		return // said twice
+	}
+	c.announced = c.announced.with(n)
+	c.proc, c.failed = c.proc.with(n), c.failed.with(n)
+	c.enterGather("leave of " + nodeName(n))
+}
+
+// mergeJoin adds a proposal that holds something new.
+func (c *Core) mergeJoin(from messaging.NodeID, proc, failed nodeSet) {
+	if merged := c.proc.union(proc); len(merged) <= MaxNodes {
+		c.proc = merged
+	}
+	switch {
+	case failed.has(c.self):
+		// It rejects me, so I cannot be on a ring with it.
+		c.failed = c.failed.with(from)
+	case c.memb.has(from):
+		// Only a member of my last ring may tell me who failed: a confused
+		// newcomer must not evict members.
+		c.failed = c.failed.union(failed.minus(nodeSet{c.self}))
+	}
+}
+
+// candidates are the members of the ring that would be formed now.
+func (c *Core) candidates() nodeSet { return c.proc.minus(c.failed) }
+
+// checkConsensus commits to a ring if all agree and it is mine to create.
+func (c *Core) checkConsensus() {
+	if c.state != Gather {
+		return
+	}
+	cand := c.candidates()
+	if !cand.subsetOf(c.consensus) {
+		return
+	}
+	if c.failedToRecv || len(cand) == 0 {
+		c.failedToRecv = false
+		c.proc, c.failed = nodeSet{c.self}, nil
+		c.createRing(c.proc)
+		return
+	}
+	if cand[0] != c.self {
+		return
+	}
+	if len(cand) == 1 && len(c.failed) == 0 && c.joins == 0 {
+		return // a fresh node listens for one join interval before it is content
+	}
+	c.createRing(cand)
+}
+
+// consensusExpired gives up on the nodes that do not agree; if all do, it waits
+// once more, for the commit token; after that (again) it starts anew.
+func (c *Core) consensusExpired(why string, again bool) {
+	if c.state != Gather {
+		return
+	}
+	cand := c.candidates()
+	if cand.subsetOf(c.consensus) && !again {
+		c.consensus = nodeSet{c.self}
+		c.setTimer(TimerToken, c.cfg.Token)
+		return
+	}
+	c.stats.ConsensusLost++
+	for _, n := range cand {
+		if !c.consensus.has(n) && n != c.self {
+			c.failed = c.failed.with(n)
+		}
+	}
+	c.enterGather(why)
+}
+
+// onForeign handles a packet of another ring.
+func (c *Core) onForeign(from messaging.NodeID, ring messaging.RingID, why string) {
+	if ring == c.ring || ring == c.oldRing {
+		return
+	}
+	c.stats.Foreign++
+	for _, dead := range c.deadRings {
+		if ring == dead {
+			return // late: a ring that I was to be in cannot be alive without me
+		}
+	}
+	switch c.state {
+	case Operational:
+		if c.memb.has(from) && ring.Seq < c.ring.Seq {
+			return // late
+		}
+		if !c.memb.has(from) && c.penalties.ignored(from, c.now) {
+			return
+		}
+	case Gather:
+		if c.proc.has(from) {
+			return
+		}
+	default:
+		return
+	}
+	if len(c.proc.with(from)) > MaxNodes {
+		return
+	}
+	c.proc = c.proc.with(from)
+	c.enterGather(why + " from " + nodeName(from))
+}
+
+// suspect takes the link layer's word that a node is dead: it need not be
+// waited for.
+func (c *Core) suspect(n messaging.NodeID) {
+	if n == c.self || n == 0 {
+		return
+	}
+	c.suspects = c.suspects.with(n)
+	concerned := false
+	switch c.state {
+	case Operational:
+		concerned = c.memb.has(n)
+	case Gather:
+		concerned = c.proc.has(n) && !c.failed.has(n)
+	case Commit, Recovery:
+		concerned = c.newMemb.has(n)
+	}
+	if concerned {
+		c.failed = c.failed.with(n)
+		c.enterGather("links to " + nodeName(n) + " are down")
+	}
+}
+
+func (c *Core) unsuspect(n messaging.NodeID) { c.suspects = c.suspects.minus(nodeSet{n}) }
+
+// sendMergeDetect tells other rings of this one.
+func (c *Core) sendMergeDetect() {
+	if c.state != Operational || c.memb[0] != c.self {
+		return
+	}
+	m := wire.MergeDetect{Ring: c.ring}
+	c.out.send(0, m.Append(nil), false)
+	c.setTimer(TimerMerge, c.cfg.Merge)
+}

@@ -1,0 +1,58 @@
+// SPDX-FileCopyrightText: The Quorate authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+package totem
+
+import (
+	"time"
+
+	"github.com/quorate/quorate/messaging"
+)
+
+// A node that hears but is not heard (or the reverse) joins, is evicted, joins
+// again, without end, and each time the whole ring stands still. Who is evicted
+// often is therefore not let in at once.
+const (
+	penaltyFree   = 4               // evictions in penaltyWindow that cost nothing
+	penaltyWindow = 2 * time.Minute // since the first of them
+	penaltyMax    = 30 * time.Second
+)
+
+type penalty struct {
+	node  messaging.NodeID
+	count int
+	since time.Duration
+	until time.Duration
+}
+
+// penalties is kept sorted by insertion; it has at most one entry a node.
+type penalties []penalty
+
+// evicted notes that a node was left out of a ring without a goodbye.
+func (p *penalties) evicted(n messaging.NodeID, now, unit time.Duration) {
+	i := 0
+	for i < len(*p) && (*p)[i].node != n {
+		i++
+	}
+	if i == len(*p) {
+		*p = append(*p, penalty{node: n, since: now})
+	}
+	e := &(*p)[i]
+	if now-e.since > penaltyWindow && now > e.until {
+		*e = penalty{node: n, since: now}
+	}
+	e.count++
+	if over := e.count - penaltyFree; over > 0 {
+		e.until = now + min(unit<<min(over-1, 10), penaltyMax)
+	}
+}
+
+// ignored tells whether a node has to wait before it may join again.
+func (p penalties) ignored(n messaging.NodeID, now time.Duration) bool {
+	for i := range p {
+		if p[i].node == n {
+			return now < p[i].until
+		}
+	}
+	return false
+}

@@ -1,0 +1,158 @@
+// SPDX-FileCopyrightText: The Quorate authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+package wire
+
+import (
+	"math"
+
+	"github.com/quorate/quorate/messaging"
+)
+
+// A MergeDetect tells other rings that this one exists.
+type MergeDetect struct{ Ring messaging.RingID }
+
+// Append adds the packet to b.
+func (m MergeDetect) Append(b []byte) []byte {
+	return putRing(putHeader(b, TypeMergeDetect, 0), m.Ring)
+}
+
+// DecodeMergeDetect reads a MergeDetect packet.
+func DecodeMergeDetect(b []byte) (MergeDetect, error) {
+	if _, err := open(b, TypeMergeDetect, mergeDetectSize, 0); err != nil {
+		return MergeDetect{}, err
+	}
+	if len(b) != mergeDetectSize {
+		return MergeDetect{}, ErrLength
+	}
+	return MergeDetect{Ring: getRing(b[4:])}, nil
+}
+
+// A Join is one node's proposal for the next membership.
+type Join struct {
+	RingSeq uint64             // sequence of the sender's newest ring
+	Proc    []messaging.NodeID // candidates, strictly ascending
+	Failed  []messaging.NodeID // those of no use, strictly ascending
+	Leave   bool               // the sender departs, it stands in Failed
+}
+
+// Append adds the packet to b.
+func (j *Join) Append(b []byte) []byte {
+	var flags uint16
+	if j.Leave {
+		flags |= flagLeave
+	}
+	b = putHeader(b, TypeJoin, flags)
+	b = le.AppendUint64(b, j.RingSeq)
+	b = le.AppendUint16(b, uint16(len(j.Proc)))
+	b = le.AppendUint16(b, uint16(len(j.Failed)))
+	return putNodes(putNodes(b, j.Proc), j.Failed)
+}
+
+// Size gives the length of the packet.
+func (j *Join) Size() int { return joinFixed + 4*(len(j.Proc)+len(j.Failed)) }
+
+// DecodeJoin reads a Join packet.
+func DecodeJoin(b []byte) (Join, error) {
+	flags, err := open(b, TypeJoin, joinFixed, flagLeave)
+	if err != nil {
+		return Join{}, err
+	}
+	proc, failed := int(le.Uint16(b[12:])), int(le.Uint16(b[14:]))
+	if proc > MaxNodes || failed > MaxNodes {
+		return Join{}, ErrBound
+	}
+	if len(b) != joinFixed+4*(proc+failed) {
+		return Join{}, ErrLength
+	}
+	j := Join{RingSeq: le.Uint64(b[4:]), Leave: flags&flagLeave != 0}
+	if j.Proc, err = getNodes(b[joinFixed:], proc); err != nil {
+		return Join{}, err
+	}
+	if j.Failed, err = getNodes(b[joinFixed+4*proc:], failed); err != nil {
+		return Join{}, err
+	}
+	if j.RingSeq > MaxRingSeq {
+		return Join{}, ErrValue
+	}
+	return j, nil
+}
+
+// MaxRingSeq bounds ring sequence numbers, so that adding to one never wraps.
+const MaxRingSeq = math.MaxUint64 >> 1
+
+// A CommitMember is what one member of the coming ring writes into the commit
+// token about its old ring.
+type CommitMember struct {
+	Node    messaging.NodeID
+	OldRing messaging.RingID
+	Aru     uint64 // it has every message of the old ring up to here
+	High    uint64 // the highest message of the old ring that it has
+}
+
+// A Commit is the commit token. It circles twice: members fill their entries
+// in, then everybody learns the whole.
+type Commit struct {
+	Ring     messaging.RingID
+	TokenSeq uint64 // grows by one at each hop
+	Filled   int    // entries that are filled in
+	Members  []CommitMember
+}
+
+// Append adds the packet to b.
+func (c *Commit) Append(b []byte) []byte {
+	b = putHeader(b, TypeCommit, 0)
+	b = putRing(b, c.Ring)
+	b = le.AppendUint64(b, c.TokenSeq)
+	b = le.AppendUint16(b, uint16(c.Filled))
+	b = le.AppendUint16(b, uint16(len(c.Members)))
+	for i := range c.Members {
+		m := &c.Members[i]
+		b = le.AppendUint32(b, uint32(m.Node))
+		b = putRing(b, m.OldRing)
+		b = le.AppendUint64(b, m.Aru)
+		b = le.AppendUint64(b, m.High)
+	}
+	return b
+}
+
+// Size gives the length of the packet.
+func (c *Commit) Size() int { return commitFixed + commitEntry*len(c.Members) }
+
+// DecodeCommit reads a commit token: at least one member, strictly ascending,
+// the first of them the ring's representative.
+func DecodeCommit(b []byte) (*Commit, error) {
+	if _, err := open(b, TypeCommit, commitFixed, 0); err != nil {
+		return nil, err
+	}
+	filled, n := int(le.Uint16(b[24:])), int(le.Uint16(b[26:]))
+	if n == 0 || n > MaxNodes || filled > n {
+		return nil, ErrBound
+	}
+	if len(b) != commitFixed+commitEntry*n {
+		return nil, ErrLength
+	}
+	c := &Commit{
+		Ring: getRing(b[4:]), TokenSeq: le.Uint64(b[16:]), Filled: filled,
+		Members: make([]CommitMember, n),
+	}
+	last := messaging.NodeID(0)
+	for i := range c.Members {
+		e := b[commitFixed+commitEntry*i:]
+		m := CommitMember{
+			Node: messaging.NodeID(le.Uint32(e)), OldRing: getRing(e[4:]),
+			Aru: le.Uint64(e[16:]), High: le.Uint64(e[24:]),
+		}
+		if m.Node <= last {
+			return nil, ErrNodes
+		}
+		if m.Aru > m.High {
+			return nil, ErrValue
+		}
+		c.Members[i], last = m, m.Node
+	}
+	if c.Ring.Rep != c.Members[0].Node || c.Ring.Seq > MaxRingSeq {
+		return nil, ErrValue
+	}
+	return c, nil
+}
