@@ -42,6 +42,10 @@ func dispatch(ctx context.Context, argv []string) int {
 		fmt.Printf("Quorate %s\n", cli.Release)
 		return int(exit.OK)
 	}
+	if args[0] == "tools" {
+		links(os.Stdout)
+		return int(exit.OK)
+	}
 	tool, ok := find(args[0])
 	if !ok {
 		fmt.Fprintf(os.Stderr, "quorate: no tool is named %q; quorate help lists them\n", args[0])
@@ -63,5 +67,16 @@ func list(w io.Writer) {
 	fmt.Fprintln(w, "Usage: quorate TOOL [ARGUMENT…]")
 	for _, t := range tools() {
 		fmt.Fprintf(w, "  %-22s %s\n", t.Name, t.Short)
+	}
+}
+
+// links prints each tool with the folder of its link, for make install.
+func links(w io.Writer) {
+	for _, t := range tools() {
+		dir := t.Dir
+		if dir == "" {
+			dir = "sbin"
+		}
+		fmt.Fprintln(w, dir, t.Name)
 	}
 }

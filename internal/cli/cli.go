@@ -22,7 +22,7 @@ import (
 const (
 	PacemakerVersion = "2.1.5"
 	CorosyncVersion  = "3.1.7"
-	FeatureSet       = "3.16.2"
+	FeatureSet       = "3.16.1"
 	// Release is our own version.
 	Release = "0.1.0"
 )
@@ -31,10 +31,16 @@ const (
 type Tool struct {
 	Name  string
 	Short string // one line, for the list of tools
+	// Dir is where make install puts the tool's link: "" is the folder of the
+	// operator tools, NoLink none, else a folder under /usr.
+	Dir string
 	// Run carries the tool out; args are without the name. It returns the exit
 	// code.
 	Run func(ctx context.Context, io *IO, args []string) int
 }
+
+// NoLink is the Dir of a tool that is called through quorate only.
+const NoLink = "-"
 
 // An IO is all that a tool may touch of its process.
 type IO struct {

@@ -22,13 +22,13 @@ type Access int
 // The kinds of access. The zero value is none: no caller has it.
 const (
 	accessNone Access = iota
-	// AccessRead is for methods that only look: root, the daemon's own user and
-	// members of group haclient.
+	// AccessRead is for methods that only look: root, the daemons' user, the user
+	// this daemon runs as, and members of group haclient.
 	AccessRead
 	// AccessWrite is for methods that change something and are open to the same
 	// callers; finer rules (CIB ACLs) are the layer's business.
 	AccessWrite
-	// AccessAdmin is for root and the daemon's own user only.
+	// AccessAdmin is for root and the daemons' user only.
 	AccessAdmin
 )
 
@@ -51,11 +51,14 @@ type guard struct {
 	ownUID   uint32
 	haclient uint32
 	hasGroup bool
+	daemons  uint32 // uid of UserName
+	hasUser  bool
 }
 
 func newGuard(methods MethodTable, log *slog.Logger) *guard {
 	g := &guard{methods: methods, log: log, ownUID: uint32(os.Geteuid())}
 	g.haclient, g.hasGroup = lookupGroup(GroupName)
+	g.daemons, g.hasUser = lookupUser(UserName)
 	return g
 }
 
@@ -75,7 +78,7 @@ func (g *guard) check(ctx context.Context, method string) error {
 
 func (g *guard) permits(c Cred, need Access) bool {
 	switch {
-	case c.UID == 0 || c.UID == g.ownUID:
+	case c.UID == 0 || c.UID == g.ownUID || g.hasUser && c.UID == g.daemons:
 		return true
 	case need == AccessAdmin:
 		return false

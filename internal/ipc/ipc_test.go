@@ -98,7 +98,7 @@ func TestMethodOutsideTheTableIsRefused(t *testing.T) {
 }
 
 func TestAccessByRoleOfTheCaller(t *testing.T) {
-	g := &guard{ownUID: 117, haclient: 120, hasGroup: true}
+	g := &guard{ownUID: 117, haclient: 120, hasGroup: true, daemons: 118, hasUser: true}
 	noGroup := &guard{ownUID: 117}
 	for _, tc := range []struct {
 		name  string
@@ -108,7 +108,8 @@ func TestAccessByRoleOfTheCaller(t *testing.T) {
 		want  bool
 	}{
 		{"root administers", g, Cred{UID: 0}, AccessAdmin, true},
-		{"the daemons' user administers", g, Cred{UID: 117}, AccessAdmin, true},
+		{"the daemon's own user administers", g, Cred{UID: 117}, AccessAdmin, true},
+		{"the daemons' user administers", g, Cred{UID: 118}, AccessAdmin, true},
 		{"a member does not administer", g, Cred{UID: 1000, GID: 120}, AccessAdmin, false},
 		{"a member reads", g, Cred{UID: 1000, GID: 120}, AccessRead, true},
 		{"a supplementary member writes", g, Cred{UID: 1000, GID: 5, Groups: []uint32{7, 120}}, AccessWrite, true},

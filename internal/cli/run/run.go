@@ -32,7 +32,7 @@ var order = []struct {
 
 // Tools lists the tools of this package.
 func Tools() []cli.Tool {
-	return []cli.Tool{{Name: "run", Short: "run the six daemons of a node in the foreground", Run: runTool}}
+	return []cli.Tool{{Name: "run", Short: "run the six daemons of a node in the foreground", Dir: cli.NoLink, Run: runTool}}
 }
 
 type options struct {
