@@ -37,8 +37,19 @@ type Action struct {
 	RouterNode   string
 	Primitive    *Primitive
 	Attributes   []Attr // in output order
+	Params       []Attr // attributes whose names are no XML names
 	Downed       []Downed
 	Maintenance  []string // maintenance node ids of a CrmEvent
+	// MaintenanceNodes tells which remote nodes enter or leave maintenance.
+	MaintenanceNodes []MaintenanceNode
+	Mode             string // "cib" where only the CIB is concerned
+	ShutdownLock     string // seconds, where the resource is locked to the node
+}
+
+// A MaintenanceNode is a remote node whose maintenance changes.
+type MaintenanceNode struct {
+	Node          string
+	InMaintenance bool
 }
 
 // Attr gives the value of an attribute, "" where absent.
