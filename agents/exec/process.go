@@ -7,8 +7,13 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/quorate/quorate/agents"
 )
@@ -59,21 +64,39 @@ func parseStat(b []byte) (stat, bool) {
 	return s, true
 }
 
+// killWait bounds the wait for a killed left-over to be gone.
+const killWait = 2 * time.Second
+
 // KillLeftOver kills the process group that a former incarnation of this
-// program started, if its first process is still the one meant. It tells
-// whether it killed anything.
+// program started, if its first process is still the one meant, and waits a
+// short time for its end. It tells whether it killed anything.
 func KillLeftOver(p agents.Process) bool {
-	if p.PID <= 1 || p.Start == 0 || StartTime(p.PID) != p.Start {
+	if p.PID <= 1 || p.Start == 0 {
 		return false
 	}
-	return syscall.Kill(-p.PID, syscall.SIGKILL) == nil
+	fd, err := unix.PidfdOpen(p.PID, 0)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = unix.Close(fd) }()
+	// Looked at after the process is held by the descriptor: what has that
+	// start time now is what the descriptor means.
+	if StartTime(p.PID) != p.Start || syscall.Kill(-p.PID, syscall.SIGKILL) != nil {
+		return false
+	}
+	for {
+		_, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(killWait.Milliseconds()))
+		if !errors.Is(err, unix.EINTR) {
+			return true
+		}
+	}
 }
 
 // FindMarked returns the session leaders whose environment holds the entry env
-// (KEY=value) and one of whose arguments is path: what a former incarnation
-// started and had no time to note. Daemons that such a process started have
-// inherited the entry but are other programs.
-func FindMarked(env, path string) []agents.Process {
+// (KEY=value) and whose arguments match: what a former incarnation started and
+// had no time to note. Daemons that such a process started have inherited the
+// entry but are other programs.
+func FindMarked(env string, match func(args []string) bool) []agents.Process {
 	names, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil
@@ -92,24 +115,20 @@ func FindMarked(env, path string) []agents.Process {
 		if !ok || st.sess != pid || st.state == 'Z' {
 			continue
 		}
-		if hasEntry("/proc/"+n.Name()+"/environ", env) && hasEntry("/proc/"+n.Name()+"/cmdline", path) {
+		if slices.Contains(entries("/proc/"+n.Name()+"/environ"), env) && match(entries("/proc/"+n.Name()+"/cmdline")) {
 			found = append(found, agents.Process{PID: pid, Start: st.start})
 		}
 	}
 	return found
 }
 
-func hasEntry(file, want string) bool {
+// entries reads a file of strings that each end in a zero byte.
+func entries(file string) []string {
 	b, err := os.ReadFile(file)
-	if err != nil {
-		return false
+	if err != nil || len(b) == 0 {
+		return nil
 	}
-	for e := range bytes.SplitSeq(b, []byte{0}) {
-		if string(e) == want {
-			return true
-		}
-	}
-	return false
+	return strings.Split(strings.TrimSuffix(string(b), "\x00"), "\x00")
 }
 
 // Errno returns the kernel's number for why a program could not be started.
