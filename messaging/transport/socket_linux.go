@@ -1,0 +1,183 @@
+// SPDX-FileCopyrightText: The Quorate authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+package transport
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"syscall"
+
+	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
+	"golang.org/x/sys/unix"
+)
+
+// noContext is for binding, which does not wait.
+var noContext = context.Background()
+
+func newBatcher(c *net.UDPConn, v4 bool) batcher {
+	if v4 {
+		return ipv4.NewPacketConn(c)
+	}
+	return ipv6.NewPacketConn(c)
+}
+
+// setOptions prepares a socket before it is bound: it may bind to an address
+// that is not there yet, and it hears what other kernels answer.
+func setOptions(c syscall.RawConn, v4, group bool) error {
+	var errs []error
+	err := c.Control(func(fd uintptr) {
+		f := int(fd)
+		level, recverr, freebind := unix.SOL_IP, unix.IP_RECVERR, unix.IP_FREEBIND
+		if !v4 {
+			level, recverr, freebind = unix.SOL_IPV6, unix.IPV6_RECVERR, unix.IPV6_FREEBIND
+			errs = append(errs, unix.SetsockoptInt(f, level, unix.IPV6_V6ONLY, 1))
+		}
+		errs = append(errs, unix.SetsockoptInt(f, level, freebind, 1))
+		if group {
+			errs = append(errs, unix.SetsockoptInt(f, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1))
+			return
+		}
+		errs = append(errs, unix.SetsockoptInt(f, level, recverr, 1))
+		// A hint to the queues of the machine, which may be refused.
+		_ = unix.SetsockoptInt(f, unix.SOL_SOCKET, unix.SO_PRIORITY, 6)
+	})
+	return errors.Join(append(errs, err)...)
+}
+
+// enlarge asks for big kernel queues, beyond the system's limit where that is
+// allowed.
+func enlarge(c *net.UDPConn) {
+	_ = c.SetReadBuffer(socketBytes)
+	_ = c.SetWriteBuffer(socketBytes)
+	rc, err := c.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = rc.Control(func(fd uintptr) {
+		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, socketBytes)
+		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, socketBytes)
+	})
+}
+
+// interfaceOf finds the interface that has an address.
+func interfaceOf(a netip.Addr) (*net.Interface, error) {
+	ifs, err := net.Interfaces()
+	if err != nil {
+		return nil, err
+	}
+	for i := range ifs {
+		addrs, err := ifs[i].Addrs()
+		if err != nil {
+			continue
+		}
+		for _, x := range addrs {
+			if p, err := netip.ParsePrefix(x.String()); err == nil && (p.Addr().Unmap() == a || a.IsLoopback() && p.Addr().IsLoopback()) {
+				return &ifs[i], nil
+			}
+		}
+	}
+	return nil, fmt.Errorf("no interface has the address %s", a)
+}
+
+// setMulticastSender chooses interface and reach of what a socket sends to its
+// group. Own packets come back only on the loopback interface, where several
+// nodes may share a machine.
+func setMulticastSender(s *socket) error {
+	ifi, err := interfaceOf(s.cfg.Bind.Addr())
+	if err != nil {
+		return err
+	}
+	loop := s.cfg.Bind.Addr().IsLoopback()
+	if s.cfg.Bind.Addr().Is4() {
+		p := ipv4.NewPacketConn(s.conn)
+		return errors.Join(p.SetMulticastInterface(ifi), p.SetMulticastTTL(s.cfg.TTL), p.SetMulticastLoopback(loop))
+	}
+	p := ipv6.NewPacketConn(s.conn)
+	return errors.Join(p.SetMulticastInterface(ifi), p.SetMulticastHopLimit(s.cfg.TTL), p.SetMulticastLoopback(loop))
+}
+
+// joiner gives a function that makes a group's socket a member, which it may be
+// already.
+func joiner(s *socket) func() error {
+	group := &net.UDPAddr{IP: s.cfg.Group.Addr().AsSlice()}
+	return func() error {
+		ifi, err := interfaceOf(s.cfg.Bind.Addr())
+		if err != nil {
+			return err
+		}
+		if s.cfg.Group.Addr().Is4() {
+			err = ipv4.NewPacketConn(s.conn).JoinGroup(ifi, group)
+		} else {
+			err = ipv6.NewPacketConn(s.conn).JoinGroup(ifi, group)
+		}
+		if errors.Is(err, unix.EADDRINUSE) {
+			return nil
+		}
+		return err
+	}
+}
+
+// isPending tells whether an error may stem from an ICMP answer to an earlier
+// packet.
+func isPending(err error) bool {
+	return errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, unix.EHOSTUNREACH) || errors.Is(err, unix.ENETUNREACH) ||
+		errors.Is(err, unix.EMSGSIZE) || errors.Is(err, unix.EPROTO) || errors.Is(err, unix.ENOPROTOOPT) || errors.Is(err, unix.EACCES)
+}
+
+// maxErrors bounds the answers read at once.
+const maxErrors = 64
+
+// drainErrors empties a socket's error queue and lists who refused a packet.
+func drainErrors(c *net.UDPConn) []netip.Addr {
+	rc, err := c.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	var refused []netip.Addr
+	_ = rc.Control(func(fd uintptr) {
+		oob, data := make([]byte, 512), make([]byte, 64)
+		for range maxErrors {
+			_, n, _, to, err := unix.Recvmsg(int(fd), data, oob, unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
+			if err != nil {
+				return
+			}
+			if dst, ok := sockAddr(to); ok && isRefusal(oob[:n]) {
+				refused = append(refused, dst)
+			}
+		}
+	})
+	return refused
+}
+
+func sockAddr(sa unix.Sockaddr) (netip.Addr, bool) {
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrFrom4(sa.Addr), true
+	case *unix.SockaddrInet6:
+		return netip.AddrFrom16(sa.Addr).Unmap(), true
+	}
+	return netip.Addr{}, false
+}
+
+// isRefusal looks for "port unreachable" in the control data of an error: errno
+// and origin lead the kernel's sock_extended_err.
+func isRefusal(oob []byte) bool {
+	ms, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return false
+	}
+	for _, m := range ms {
+		v4 := m.Header.Level == unix.SOL_IP && m.Header.Type == unix.IP_RECVERR
+		v6 := m.Header.Level == unix.SOL_IPV6 && m.Header.Type == unix.IPV6_RECVERR
+		if (v4 || v6) && len(m.Data) >= 5 && binary.NativeEndian.Uint32(m.Data) == uint32(unix.ECONNREFUSED) {
+			return m.Data[4] == unix.SO_EE_ORIGIN_ICMP || m.Data[4] == unix.SO_EE_ORIGIN_ICMP6
+		}
+	}
+	return false
+}

@@ -1,0 +1,295 @@
+// SPDX-FileCopyrightText: The Quorate authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/net/ipv4"
+)
+
+// Sizes of buffers and batches.
+const (
+	batchSize   = 64      // packets of one system call
+	bufferSize  = 9216    // bytes of the largest packet taken
+	socketBytes = 8 << 20 // kernel's queue per socket and direction
+	// sendPatience bounds how long a full socket may hold up the sender.
+	sendPatience = 200 * time.Millisecond
+	// sendRetries bounds how often one batch is tried again after an error that
+	// an earlier packet left on the socket.
+	sendRetries = 4
+	// rejoinEvery is how often the membership of a multicast group is renewed,
+	// for interfaces that were deleted and made again.
+	rejoinEvery = time.Second
+)
+
+// LinkConfig describes one link of this node.
+type LinkConfig struct {
+	Link int
+	Bind netip.AddrPort
+	// Group, where valid, is the multicast group for packets to all.
+	Group netip.AddrPort
+	TTL   int
+}
+
+// batcher is what ipv4.PacketConn and ipv6.PacketConn have in common.
+type batcher interface {
+	ReadBatch(ms []ipv4.Message, flags int) (int, error)
+	WriteBatch(ms []ipv4.Message, flags int) (int, error)
+}
+
+// UDP is a wire over UDP sockets.
+type UDP struct {
+	log     *slog.Logger
+	handler Handler
+	socks   []*socket
+	byLink  map[int]*socket // for sending
+	closed  chan struct{}
+	wg      sync.WaitGroup
+	stats   struct{ txPackets, txBytes, txErrors, rxPackets, rxBytes, rxErrors atomic.Uint64 }
+}
+
+type socket struct {
+	cfg      LinkConfig
+	conn     *net.UDPConn
+	batch    batcher
+	out      []ipv4.Message
+	addrs    map[netip.AddrPort]*net.UDPAddr
+	deadline time.Time
+	rejoin   func() error
+}
+
+// Open binds the sockets of all links and begins to receive.
+func Open(links []LinkConfig, handler Handler, log *slog.Logger) (*UDP, error) {
+	u := &UDP{log: log, handler: handler, byLink: map[int]*socket{}, closed: make(chan struct{})}
+	for _, l := range links {
+		if err := u.openLink(l); err != nil {
+			return nil, errors.Join(err, u.Close())
+		}
+	}
+	for _, s := range u.socks {
+		u.wg.Add(1)
+		go u.receive(s)
+		if s.rejoin != nil {
+			u.wg.Add(1)
+			go u.keepJoined(s)
+		}
+	}
+	return u, nil
+}
+
+func (u *UDP) openLink(l LinkConfig) error {
+	s, err := listen(l, l.Bind, false)
+	if err != nil {
+		return fmt.Errorf("transport: bind link %d to %s: %w", l.Link, l.Bind, err)
+	}
+	u.socks = append(u.socks, s)
+	u.byLink[l.Link] = s
+	if !l.Group.IsValid() {
+		return nil
+	}
+	if err := setMulticastSender(s); err != nil {
+		return fmt.Errorf("transport: link %d: send to group %s: %w", l.Link, l.Group, err)
+	}
+	g, err := listen(l, l.Group, true)
+	if err != nil {
+		return fmt.Errorf("transport: bind link %d to group %s: %w", l.Link, l.Group, err)
+	}
+	u.socks = append(u.socks, g)
+	g.rejoin = joiner(g)
+	if err := g.rejoin(); err != nil {
+		u.log.Warn("multicast group not joined yet", "link", l.Link, "group", l.Group.Addr().String(), "error", err)
+	}
+	return nil
+}
+
+func listen(l LinkConfig, at netip.AddrPort, group bool) (*socket, error) {
+	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error { return setOptions(c, at.Addr().Is4(), group) }}
+	network := "udp4"
+	if at.Addr().Is6() {
+		network = "udp6"
+	}
+	pc, err := lc.ListenPacket(noContext, network, at.String())
+	if err != nil {
+		return nil, err
+	}
+	conn, ok := pc.(*net.UDPConn)
+	if !ok {
+		return nil, errors.New("not a UDP socket")
+	}
+	enlarge(conn)
+	return &socket{cfg: l, conn: conn, batch: newBatcher(conn, at.Addr().Is4()), addrs: map[netip.AddrPort]*net.UDPAddr{}}, nil
+}
+
+// Send transmits datagrams as far as the sockets take them.
+func (u *UDP) Send(batch []Datagram) {
+	for _, d := range batch {
+		s := u.byLink[d.Link]
+		if s == nil {
+			continue
+		}
+		s.out = append(s.out, ipv4.Message{Buffers: [][]byte{d.Data}, Addr: s.addr(d.To)})
+	}
+	for _, s := range u.byLink {
+		if len(s.out) > 0 {
+			u.flush(s)
+		}
+	}
+}
+
+// maxAddrs bounds the remembered addresses of one socket.
+const maxAddrs = 1024
+
+func (s *socket) addr(to netip.AddrPort) *net.UDPAddr {
+	if !to.IsValid() {
+		to = s.cfg.Group
+	}
+	a := s.addrs[to]
+	if a == nil {
+		if len(s.addrs) >= maxAddrs {
+			clear(s.addrs)
+		}
+		a = net.UDPAddrFromAddrPort(to)
+		s.addrs[to] = a
+	}
+	return a
+}
+
+func (u *UDP) flush(s *socket) {
+	if now := time.Now(); s.deadline.Sub(now) < sendPatience/2 {
+		s.deadline = now.Add(sendPatience)
+		_ = s.conn.SetWriteDeadline(s.deadline)
+	}
+	rest, retries := s.out, 0
+	for len(rest) > 0 {
+		n, err := s.batch.WriteBatch(rest[:min(len(rest), batchSize)], 0)
+		if n > 0 {
+			for _, m := range rest[:n] {
+				u.stats.txBytes.Add(uint64(len(m.Buffers[0])))
+			}
+			u.stats.txPackets.Add(uint64(n))
+			rest = rest[n:]
+		}
+		if err == nil {
+			continue
+		}
+		u.stats.txErrors.Add(1)
+		// The error may be an earlier packet's (an ICMP answer that waited on
+		// the socket): the same packet deserves another try, but not for ever.
+		if retries++; retries > sendRetries || !isPending(err) {
+			retries = 0
+			rest = rest[min(1, len(rest)):]
+		}
+	}
+	clear(s.out)
+	s.out = s.out[:0]
+}
+
+// receive reads batches until the wire is closed.
+func (u *UDP) receive(s *socket) {
+	defer u.wg.Done()
+	ms := make([]ipv4.Message, batchSize)
+	for i := range ms {
+		ms[i].Buffers = [][]byte{make([]byte, bufferSize)}
+	}
+	packets := make([]Packet, 0, batchSize)
+	for {
+		n, err := s.batch.ReadBatch(ms, 0)
+		if err != nil {
+			if !u.receiveFailed(s, err) {
+				return
+			}
+			continue
+		}
+		packets = packets[:0]
+		for _, m := range ms[:n] {
+			src, ok := m.Addr.(*net.UDPAddr)
+			if !ok {
+				continue
+			}
+			ap := src.AddrPort()
+			u.stats.rxBytes.Add(uint64(m.N))
+			packets = append(packets, Packet{Link: s.cfg.Link, Src: netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()), Data: m.Buffers[0][:m.N]})
+		}
+		u.stats.rxPackets.Add(uint64(len(packets)))
+		u.handler.Receive(packets)
+	}
+}
+
+// receiveFailed handles an error of reading; it tells whether to go on.
+func (u *UDP) receiveFailed(s *socket, err error) bool {
+	select {
+	case <-u.closed:
+		return false
+	default:
+	}
+	if errors.Is(err, net.ErrClosed) {
+		return false
+	}
+	u.stats.rxErrors.Add(1)
+	refused := drainErrors(s.conn)
+	for _, dst := range refused {
+		u.handler.Refused(s.cfg.Link, dst)
+	}
+	if len(refused) == 0 && !isPending(err) {
+		u.log.Warn("receive error", "link", s.cfg.Link, "error", err)
+		select { // an error that stays must not spin
+		case <-u.closed:
+			return false
+		case <-time.After(sendPatience):
+		}
+	}
+	return true
+}
+
+func (u *UDP) keepJoined(s *socket) {
+	defer u.wg.Done()
+	t := time.NewTicker(rejoinEvery)
+	defer t.Stop()
+	failing := false
+	for {
+		select {
+		case <-u.closed:
+			return
+		case <-t.C:
+		}
+		err := s.rejoin()
+		if (err != nil) != failing {
+			failing = err != nil
+			u.log.Warn("multicast membership changed", "link", s.cfg.Link, "joined", !failing, "error", err)
+		}
+	}
+}
+
+// Stats counts packets.
+func (u *UDP) Stats() Stats {
+	return Stats{
+		TxPackets: u.stats.txPackets.Load(), TxBytes: u.stats.txBytes.Load(), TxErrors: u.stats.txErrors.Load(),
+		RxPackets: u.stats.rxPackets.Load(), RxBytes: u.stats.rxBytes.Load(), RxErrors: u.stats.rxErrors.Load(),
+	}
+}
+
+// Close stops receiving and waits for the readers.
+func (u *UDP) Close() error {
+	select {
+	case <-u.closed:
+		return nil
+	default:
+	}
+	close(u.closed)
+	var errs []error
+	for _, s := range u.socks {
+		errs = append(errs, s.conn.Close())
+	}
+	u.wg.Wait()
+	return errors.Join(errs...)
+}
