@@ -4,6 +4,7 @@
 package cib
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -126,4 +127,11 @@ type AttrUpdate struct {
 // An Attr is one transient node attribute.
 type Attr struct {
 	Node, Name, Value string
+}
+
+// Compare is negative, 0 or positive as v is older than, equal to or newer
+// than w.
+func (v Version) Compare(w Version) int {
+	return cmp.Or(cmp.Compare(v.AdminEpoch, w.AdminEpoch), cmp.Compare(v.Epoch, w.Epoch),
+		cmp.Compare(v.NumUpdates, w.NumUpdates))
 }

@@ -27,6 +27,7 @@ var (
 	// ErrNew: the patchset starts from a newer version than the document has.
 	ErrNew = errors.New("patch: patchset is newer than the document")
 	// ErrMismatch: the patchset names something that the document has not.
+	// Deleting what is not there is no fault.
 	ErrMismatch = errors.New("patch: patchset does not fit the document")
 )
 
@@ -118,6 +119,9 @@ func applyChange(root, change *etree.Element) (*etree.Element, error) {
 		return root, deleteComment(find(root, parent), path, position)
 	}
 	e := find(root, path)
+	if e == nil && op == "delete" {
+		return root, nil // it is gone already, as Pacemaker sees it
+	}
 	if e == nil {
 		return nil, fmt.Errorf("%w: there is no %s", ErrMismatch, path)
 	}
