@@ -31,7 +31,7 @@ func (c *Core) onCommit(ct *wire.Commit) {
 	case c.state == Commit && full && ct.Ring == c.ring && members.equal(c.newMemb):
 		c.enterRecovery(ct)
 	case c.state == Recovery && full && ct.Ring == c.ring && members[0] == c.self &&
-		ct.TokenSeq > c.lastCommitSeq && !c.originated:
+		ct.TokenSeq >= c.lastCommitSeq && !c.originated:
 		c.originated = true
 		c.originateToken()
 	default:

@@ -88,21 +88,18 @@ func (c *Core) onJoin(from messaging.NodeID, j *wire.Join) {
 
 // processJoin merges a proposal into mine.
 func (c *Core) processJoin(from messaging.NodeID, j *wire.Join) {
-	proc, failed := nodeSet(j.Proc), nodeSet(j.Failed)
 	if j.Leave {
 		c.departed(from)
 		return
 	}
-	same := proc.equal(c.proc) && failed.equal(c.failed)
-	known := proc.subsetOf(c.proc) && failed.subsetOf(c.failed) // it will learn from my JOIN
-	gathering := c.state == Gather
-	if gathering && !same && (known || c.failed.has(from)) {
-		return
+	proc, failed := nodeSet(j.Proc), nodeSet(j.Failed)
+	changed := false
+	if !c.failed.has(from) {
+		changed = c.mergeJoin(from, proc, failed)
 	}
-	if !same && !known && !c.failed.has(from) {
-		c.mergeJoin(from, proc, failed)
-	}
-	if !gathering || !same {
+	// Proposals that cannot be merged must not be answered each time: two
+	// nodes that insist would storm. The consensus timer parts them.
+	if changed || c.state != Gather {
 		c.enterGather("join from " + nodeName(from))
 	}
 	// After the merge the proposals may be the same; if so the sender agrees
@@ -123,20 +120,30 @@ func (c *Core) departed(n messaging.NodeID) {
 	c.enterGather("leave of " + nodeName(n))
 }
 
-// mergeJoin adds a proposal that holds something new.
-func (c *Core) mergeJoin(from messaging.NodeID, proc, failed nodeSet) {
-	if merged := c.proc.union(proc); len(merged) <= MaxNodes {
-		c.proc = merged
+// mergeJoin adds what is new in a proposal and tells whether there was any.
+func (c *Core) mergeJoin(from messaging.NodeID, theirProc, theirFailed nodeSet) bool {
+	proc, failed := c.proc, c.failed
+	if merged := proc.union(theirProc); len(merged) <= MaxNodes {
+		proc = merged
 	}
+	theirs := theirFailed.minus(failed)
 	switch {
-	case failed.has(c.self):
+	case theirs.has(c.self):
 		// It rejects me, so I cannot be on a ring with it.
-		c.failed = c.failed.with(from)
+		failed = failed.with(from)
 	case c.memb.has(from):
-		// Only a member of my last ring may tell me who failed: a confused
-		// newcomer must not evict members.
-		c.failed = c.failed.union(failed.minus(nodeSet{c.self}))
+		failed = failed.union(theirs)
+	case len(theirs.minus(c.memb)) < len(theirs):
+		// Only a member of my last ring may tell me which of its members
+		// failed: a confused newcomer must not evict members. As it would
+		// insist, it has to wait.
+		failed = failed.with(from)
+	default:
+		failed = failed.union(theirs)
 	}
+	changed := len(proc) > len(c.proc) || len(failed) > len(c.failed)
+	c.proc, c.failed = proc, failed
+	return changed
 }
 
 // candidates are the members of the ring that would be formed now.

@@ -143,7 +143,7 @@ func (c *Core) install() {
 	c.waitSync = c.cfg.HoldForSync
 
 	joined := c.newMemb.minus(c.transMemb)
-	for _, n := range left {
+	for _, n := range left.union(c.failed) {
 		if !c.announced.has(n) && !c.newMemb.has(n) {
 			c.penalties.evicted(n, c.now, c.cfg.Token+c.cfg.Consensus)
 		}

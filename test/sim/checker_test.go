@@ -1,0 +1,290 @@
+// SPDX-FileCopyrightText: The Quorate authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+package sim
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/quorate/quorate/messaging"
+	"github.com/quorate/quorate/messaging/totem"
+)
+
+// lifeID names one life of a node, from start to crash.
+type lifeID struct {
+	node messaging.NodeID
+	life int
+}
+
+// A stream is what a sender's messages are in order in: those of a
+// synchronisation overtake others.
+type stream struct {
+	from lifeID
+	sync bool
+}
+
+// A stay is what one life saw in one regular configuration: the messages
+// before and after the transitional configuration that ended it.
+type stay struct {
+	ring      messaging.RingID
+	members   []messaging.NodeID
+	regular   []msgID
+	trans     []msgID
+	inTrans   bool
+	transMemb []messaging.NodeID // who comes along, of the transitional
+	next      messaging.RingID   // the ring after it, if it came to that
+}
+
+// history is all that one life saw.
+type history struct {
+	id      lifeID
+	stays   []*stay
+	seen    map[msgID]messaging.RingID
+	last    map[stream]uint64 // newest count from each sender
+	crashed bool
+}
+
+func (h *history) stay() *stay {
+	if len(h.stays) == 0 {
+		return nil
+	}
+	return h.stays[len(h.stays)-1]
+}
+
+// A checker records what applications see and finds what they must not.
+// Faults found at once and those found at the end go into the same list.
+type checker struct {
+	sent    map[msgID]bool // value: sync
+	lives   map[lifeID]*history
+	order   []lifeID
+	rings   map[messaging.RingID][]messaging.NodeID // regular configurations by id
+	tagged  map[msgID]messaging.RingID              // ring that a message was delivered in
+	ringSeq map[messaging.NodeID]uint64             // newest ring of a node over all lives
+	faults  []string
+	checks  map[string]uint64 // how often each rule had something to check
+}
+
+const maxFaults = 10
+
+func newChecker() *checker {
+	return &checker{
+		sent: map[msgID]bool{}, lives: map[lifeID]*history{}, rings: map[messaging.RingID][]messaging.NodeID{},
+		tagged: map[msgID]messaging.RingID{}, ringSeq: map[messaging.NodeID]uint64{}, checks: map[string]uint64{},
+	}
+}
+
+// expect records a fault of a rule unless ok.
+func (k *checker) expect(rule string, ok bool, format string, args ...any) {
+	k.checks[rule]++
+	if !ok && len(k.faults) < maxFaults {
+		k.faults = append(k.faults, rule+": "+fmt.Sprintf(format, args...))
+	}
+}
+
+func (k *checker) started(n messaging.NodeID, life int) {
+	id := lifeID{n, life}
+	k.lives[id] = &history{id: id, seen: map[msgID]messaging.RingID{}, last: map[stream]uint64{}}
+	k.order = append(k.order, id)
+}
+
+func (k *checker) crashed(n messaging.NodeID, life int) { k.lives[lifeID{n, life}].crashed = true }
+
+func (k *checker) submitted(id msgID, sync bool) { k.sent[id] = sync }
+
+// delivered checks what can be checked at each delivery.
+func (k *checker) delivered(n messaging.NodeID, life int, d *totem.Deliver, id msgID, sync, intact bool) {
+	h := k.lives[lifeID{n, life}]
+	who := fmt.Sprintf("node %d life %d message %v on ring %v", n, life, id, d.Ring)
+	wasSync, sent := k.sent[id]
+	k.expect("no creation", intact && sent && wasSync == sync && d.From == id.node, "%s: body changed, or never sent (from %d)", who, d.From)
+	_, twice := h.seen[id]
+	k.expect("no duplication", !twice, "%s: delivered twice", who)
+	h.seen[id] = d.Ring
+	origin := stream{lifeID{id.node, id.life}, sync}
+	k.expect("fifo", h.last[origin] < id.count, "%s: after #%d of the same sender", who, h.last[origin])
+	h.last[origin] = id.count
+	tag, known := k.tagged[id]
+	k.expect("one ring for a message", !known || tag == d.Ring, "%s: elsewhere on ring %v", who, tag)
+	k.tagged[id] = d.Ring
+	s := h.stay()
+	if s == nil {
+		k.expect("message in its configuration", false, "%s: before the first configuration", who)
+		return
+	}
+	k.expect("message in its configuration", s.ring == d.Ring, "%s: delivered in configuration %v", who, s.ring)
+	k.expect("sender is a member", slices.Contains(s.members, id.node), "%s: members are %v", who, s.members)
+	if s.inTrans {
+		s.trans = append(s.trans, id)
+		k.expect("transitional sender comes along", slices.Contains(s.transMemb, id.node), "%s: transitional members are %v", who, s.transMemb)
+	} else {
+		s.regular = append(s.regular, id)
+	}
+}
+
+// configured checks a configuration change by itself and against the node's
+// last one.
+func (k *checker) configured(n messaging.NodeID, life int, c *totem.ConfChange) {
+	h := k.lives[lifeID{n, life}]
+	s := h.stay()
+	who := fmt.Sprintf("node %d life %d %v", n, life, c)
+	k.expect("member of my configuration", slices.Contains(c.Members, n), "%s", who)
+	if c.Kind == totem.Transitional {
+		if s == nil || s.inTrans {
+			k.expect("alternation", false, "%s: not after a regular one", who)
+			return
+		}
+		s.inTrans, s.transMemb, s.next = true, c.Members, c.Ring
+		k.expect("transitional members", subset(c.Members, s.members), "%s: of %v", who, s.members)
+		k.expect("left list", slices.Equal(c.Left, minus(s.members, c.Members)) && len(c.Joined) == 0, "%s: from %v", who, s.members)
+		return
+	}
+	k.expect("alternation", s == nil || s.inTrans, "%s: regular without a transitional", who)
+	along := []messaging.NodeID(nil)
+	if s != nil {
+		k.expect("ring of the change", s.next == c.Ring, "%s: transitional said %v", who, s.next)
+		along = s.transMemb
+	}
+	k.expect("transitional members", subset(along, c.Members), "%s: transitional %v", who, along)
+	k.expect("joined list", slices.Equal(c.Joined, minus(c.Members, along)) && len(c.Left) == 0, "%s: transitional %v", who, along)
+	k.expect("ring ids grow", c.Ring.Seq > k.ringSeq[n], "%s: had %x before", who, k.ringSeq[n])
+	k.ringSeq[n] = c.Ring.Seq
+	if m, known := k.rings[c.Ring]; known {
+		k.expect("one member list for a ring id", slices.Equal(m, c.Members), "%s: elsewhere %v", who, m)
+	}
+	k.rings[c.Ring] = c.Members
+	h.stays = append(h.stays, &stay{ring: c.Ring, members: c.Members})
+}
+
+// finish checks the whole run: agreement between nodes needs all histories.
+func (k *checker) finish() {
+	byRing := map[messaging.RingID][]lifeID{}
+	var rings []messaging.RingID
+	for _, id := range k.order {
+		for _, s := range k.lives[id].stays {
+			if byRing[s.ring] == nil {
+				rings = append(rings, s.ring)
+			}
+			byRing[s.ring] = append(byRing[s.ring], id)
+		}
+	}
+	for _, ring := range rings {
+		lives := byRing[ring]
+		for i, a := range lives {
+			for _, b := range lives[i+1:] {
+				k.pair(ring, k.at(a, ring), k.at(b, ring), a, b)
+			}
+		}
+	}
+	k.selfDelivery()
+}
+
+func (k *checker) at(id lifeID, ring messaging.RingID) *stay {
+	for _, s := range k.lives[id].stays {
+		if s.ring == ring {
+			return s
+		}
+	}
+	return nil
+}
+
+// pair compares what two nodes saw in one regular configuration.
+func (k *checker) pair(ring messaging.RingID, a, b *stay, x, y lifeID) {
+	who := fmt.Sprintf("ring %v nodes %v and %v", ring, x, y)
+	n := min(len(a.regular), len(b.regular))
+	k.expect("total order", slices.Equal(a.regular[:n], b.regular[:n]), "%s: %v and %v", who, a.regular, b.regular)
+	all, bll := slices.Concat(a.regular, a.trans), slices.Concat(b.regular, b.trans)
+	k.expect("total order", sameOrder(all, bll), "%s: %v and %v", who, all, bll)
+	if !k.closed(x, a) || !k.closed(y, b) {
+		return
+	}
+	if a.next != b.next {
+		return
+	}
+	// They went from the same configuration to the same configuration.
+	k.expect("virtual synchrony", slices.Equal(all, bll), "%s to %v: %v + %v and %v + %v", who, a.next, a.regular, a.trans, b.regular, b.trans)
+	k.expect("transitional agreement", slices.Equal(a.transMemb, b.transMemb), "%s to %v: %v and %v", who, a.next, a.transMemb, b.transMemb)
+	k.expect("transitional agreement", slices.Contains(a.transMemb, y.node) && slices.Contains(b.transMemb, x.node), "%s to %v: not in each other's set %v", who, a.next, a.transMemb)
+}
+
+// closed tells whether a life went on to the configuration after this stay.
+func (k *checker) closed(id lifeID, s *stay) bool {
+	return s.inTrans && k.at(id, s.next) != nil
+}
+
+// selfDelivery: what a node sent in a configuration, and somebody delivered, it
+// has delivered itself when it is in a later configuration.
+func (k *checker) selfDelivery() {
+	for _, id := range k.order {
+		for m, ring := range k.lives[id].seen {
+			sender := k.lives[lifeID{m.node, m.life}]
+			s := k.at(sender.id, ring)
+			if s == nil || !k.closed(sender.id, s) {
+				continue
+			}
+			_, ok := sender.seen[m]
+			k.expect("self delivery", ok, "message %v on ring %v: node %v has it, its sender has not", m, ring, id)
+		}
+	}
+}
+
+// everythingArrived checks that the living have delivered what they sent.
+func (k *checker) everythingArrived() {
+	for m, sync := range k.sent {
+		h := k.lives[lifeID{m.node, m.life}]
+		if h.crashed || sync {
+			continue
+		}
+		_, ok := h.seen[m]
+		k.expect("liveness", ok, "message %v was never delivered to its sender", m)
+		ring := h.seen[m]
+		for _, id := range k.order {
+			o := k.lives[id]
+			if s := k.at(id, ring); s == nil || o.crashed || s.inTrans {
+				continue
+			}
+			_, ok := o.seen[m]
+			k.expect("liveness", ok, "message %v on ring %v was never delivered at %v", m, ring, id)
+		}
+	}
+}
+
+func subset(a, b []messaging.NodeID) bool {
+	for _, n := range a {
+		if !slices.Contains(b, n) {
+			return false
+		}
+	}
+	return true
+}
+
+func minus(a, b []messaging.NodeID) []messaging.NodeID {
+	var out []messaging.NodeID
+	for _, n := range a {
+		if !slices.Contains(b, n) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// sameOrder tells whether the common elements stand in the same order.
+func sameOrder(a, b []msgID) bool {
+	if len(a) == len(b) && slices.Equal(a, b) {
+		return true
+	}
+	pos := make(map[msgID]int, len(b))
+	for i, m := range b {
+		pos[m] = i
+	}
+	last := -1
+	for _, m := range a {
+		if p, ok := pos[m]; ok {
+			if p <= last {
+				return false
+			}
+			last = p
+		}
+	}
+	return true
+}

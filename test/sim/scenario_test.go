@@ -1,0 +1,351 @@
+// SPDX-FileCopyrightText: The Quorate authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+package sim
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/quorate/quorate/internal/sim"
+	"github.com/quorate/quorate/messaging/totem"
+)
+
+// A scenario is what a seed chooses. Each fault is on or off as a whole (swarm
+// testing), so that extremes meet.
+type scenario struct {
+	seed     uint64
+	nodes    int
+	cfg      totem.Config
+	faults   sim.Faults
+	chaos    time.Duration // how long faults rage
+	load     time.Duration // mean time between two messages of a node
+	maxBody  int
+	bigBody  bool
+	evidence time.Duration // silence until the link layer suspects; 0: no link layer
+	on       map[string]bool
+	every    time.Duration // mean time between two faults
+}
+
+var faultNames = []string{"crash", "lose_disk", "partition", "one_way", "pause", "flap", "false_suspicion", "leave", "storm", "burst"}
+
+func newScenario(seed uint64) *scenario {
+	w := sim.New(seed ^ 0xa5a5_0000)
+	r := w.Rand()
+	s := &scenario{seed: seed, nodes: 1 + r.IntN(8), on: map[string]bool{}}
+	if r.IntN(3) == 0 {
+		s.nodes = 2 + r.IntN(3)
+	}
+	cfg := totem.DefaultConfig(1, s.nodes)
+	cfg.Token = w.Between(100*time.Millisecond, 600*time.Millisecond).Truncate(time.Millisecond)
+	cfg.TokenRetransmitsBeforeLoss = 2
+	if cfg.Token > 140*time.Millisecond {
+		cfg.TokenRetransmitsBeforeLoss = 2 + r.IntN(3)
+	}
+	cfg.Join = w.Between(30*time.Millisecond, 50*time.Millisecond)
+	cfg.Merge = w.Between(50*time.Millisecond, 200*time.Millisecond)
+	cfg.Window = 1 + r.IntN(60)
+	cfg.MaxMessages = 1 + r.IntN(20)
+	cfg.MissCount = r.IntN(6)
+	cfg.SeqnoUnchanged = 1 + r.IntN(30)
+	cfg.FailToReceive = 10 + r.IntN(2500)
+	cfg.MTU = 256 + r.IntN(1200)
+	cfg.HoldForSync = r.IntN(2) == 0
+	cfg.NoHoldOnRetransmit = r.IntN(4) == 0
+	cfg.Seed = seed
+	if r.IntN(4) == 0 {
+		cfg.SendJoin = w.Between(0, 30*time.Millisecond)
+	}
+	s.cfg = cfg
+	s.faults = sim.Faults{MinDelay: w.Between(100*time.Microsecond, time.Millisecond)}
+	s.faults.MaxDelay = s.faults.MinDelay + w.Between(0, 4*time.Millisecond)
+	if r.IntN(2) == 0 {
+		s.faults.Loss = r.Float64() * r.Float64() * 0.3
+	}
+	if r.IntN(2) == 0 {
+		s.faults.Duplicate = r.Float64() * 0.2
+	}
+	if r.IntN(2) == 0 {
+		s.faults.Late, s.faults.LateBy = r.Float64()*0.05, w.Between(0, 2*cfg.Token)
+	}
+	for _, f := range faultNames {
+		s.on[f] = r.IntN(2) == 0
+	}
+	s.chaos = cfg.Token * time.Duration(5+r.IntN(20))
+	s.every = cfg.Token/4 + w.Between(0, 3*cfg.Token)
+	s.load = w.Between(5*time.Millisecond, 100*time.Millisecond)
+	s.maxBody = 20 + r.IntN(600)
+	s.bigBody = r.IntN(4) == 0
+	if r.IntN(2) == 0 {
+		s.evidence = w.Between(cfg.Token/4, cfg.Token)
+	}
+	return s
+}
+
+func (s *scenario) String() string {
+	var on []string
+	for _, f := range faultNames {
+		if s.on[f] {
+			on = append(on, f)
+		}
+	}
+	return fmt.Sprintf("seed %d: %d nodes, token %v, window %d/%d, mtu %d, loss %.3f duplicate %.3f late %.3f by %v, evidence %v, faults %s",
+		s.seed, s.nodes, s.cfg.Token, s.cfg.Window, s.cfg.MaxMessages, s.cfg.MTU, s.faults.Loss, s.faults.Duplicate,
+		s.faults.Late, s.faults.LateBy, s.evidence, strings.Join(on, " "))
+}
+
+// result is what a run leaves behind.
+type result struct {
+	hash      uint64
+	steps     uint64
+	delivered int
+	rings     int
+	faults    []string
+	checks    map[string]uint64
+	healed    time.Duration // from the end of the faults to one ring
+	stats     []totem.Stats
+}
+
+// run plays a scenario.
+func (s *scenario) run() result {
+	c := newCluster(s.seed, s.nodes, s.cfg)
+	c.net.SetFaults(s.faults)
+	for _, n := range c.nodes {
+		c.w.After(c.w.Between(0, s.cfg.Token), func() {
+			if !n.host.Up() {
+				n.start(true)
+			}
+		})
+		s.work(c, n)
+	}
+	if s.evidence > 0 {
+		s.watchLinks(c)
+	}
+	s.plague(c)
+	c.w.Run(s.chaos, c.failed)
+	s.recover(c)
+	c.check.finish()
+	res := result{
+		hash: c.w.Hash(), steps: c.w.Steps(), rings: len(c.check.rings), delivered: len(c.check.tagged),
+		faults: c.check.faults, checks: c.check.checks,
+	}
+	for _, n := range c.nodes {
+		if n.core == nil {
+			continue // the run failed before it started
+		}
+		c.w.Mix(n.core.Digest())
+		res.stats = append(res.stats, n.core.Stats())
+	}
+	res.hash = c.w.Hash()
+	return res
+}
+
+func (c *cluster) failed() bool { return len(c.check.faults) > 0 }
+
+// work lets a node's application send as long as faults rage.
+func (s *scenario) work(c *cluster, n *node) {
+	c.w.After(c.w.Between(0, 2*s.load), func() {
+		if c.w.Now() > s.chaos {
+			return
+		}
+		size := c.w.Rand().IntN(s.maxBody)
+		if s.bigBody && c.w.Rand().IntN(30) == 0 {
+			size = c.w.Rand().IntN(40_000)
+		}
+		burst := 1
+		if s.on["burst"] && c.w.Rand().IntN(20) == 0 {
+			burst = c.w.Rand().IntN(60)
+		}
+		for range burst {
+			n.submit(size)
+		}
+		s.work(c, n)
+	})
+}
+
+// plague plays faults until chaos ends.
+func (s *scenario) plague(c *cluster) {
+	c.w.After(c.w.Between(0, 2*s.every), func() {
+		if c.w.Now() >= s.chaos {
+			return
+		}
+		name := faultNames[c.w.Rand().IntN(len(faultNames))]
+		if s.on[name] {
+			s.strike(c, name, c.nodes[c.w.Rand().IntN(len(c.nodes))])
+		}
+		s.plague(c)
+	})
+}
+
+// strike plays one fault.
+func (s *scenario) strike(c *cluster, name string, n *node) {
+	r := c.w.Rand()
+	some := func(of time.Duration) time.Duration { return c.w.Between(of/10, 3*of) }
+	other := c.nodes[r.IntN(len(c.nodes))]
+	if c.trace != nil {
+		c.trace("fault %s at node %d", name, n.id)
+	}
+	switch name {
+	case "crash", "lose_disk", "leave":
+		if !n.host.Up() {
+			return
+		}
+		if name == "leave" && !n.host.Paused() {
+			n.leave()
+		} else {
+			n.crash()
+		}
+		c.w.After(some(s.cfg.Token), func() {
+			if !n.host.Up() {
+				n.start(name == "lose_disk")
+			}
+		})
+	case "partition":
+		side := make([]int, len(c.nodes))
+		for i := range side {
+			side[i] = r.IntN(2 + r.IntN(2))
+		}
+		c.net.Partition(side)
+		c.w.After(some(s.cfg.Token), c.net.Heal)
+	case "one_way":
+		c.net.Cut(n.index, other.index, true)
+		c.w.After(some(s.cfg.Token), func() { c.net.Cut(n.index, other.index, false) })
+	case "pause":
+		n.host.Pause()
+		life := n.life
+		c.w.After(some(s.cfg.Token), func() {
+			if n.life == life {
+				n.host.Resume()
+			}
+		})
+	case "flap":
+		s.flap(c, n, 6)
+	case "false_suspicion":
+		if n.host.Up() && n != other {
+			n.host.Do(func() { n.step(&totem.SuspectDown{Node: other.id}) })
+		}
+	case "storm":
+		f := s.faults
+		f.Loss = 0.1 + 0.6*r.Float64()
+		c.net.SetFaults(f)
+		c.w.After(some(s.cfg.Token)/2, func() { c.net.SetFaults(s.faults) })
+	}
+}
+
+// flap cuts a node off and joins it again, near the period of the token.
+func (s *scenario) flap(c *cluster, n *node, times int) {
+	if times == 0 || c.w.Now() > s.chaos {
+		return
+	}
+	for _, o := range c.nodes {
+		closed := times%2 == 0 && o != n
+		c.net.Cut(n.index, o.index, closed)
+		c.net.Cut(o.index, n.index, closed)
+	}
+	c.w.After(c.w.Between(s.cfg.Token/2, s.cfg.Token*3/2), func() { s.flap(c, n, times-1) })
+}
+
+// watchLinks is the link layer: it suspects who was out of reach for a while.
+func (s *scenario) watchLinks(c *cluster) {
+	silent := map[[2]int]time.Duration{}
+	var tick func()
+	tick = func() {
+		for _, n := range c.nodes {
+			for _, o := range c.nodes {
+				if n == o || !n.host.Up() || n.host.Paused() {
+					continue
+				}
+				s.watchLink(c, n, o, silent)
+			}
+		}
+		c.w.After(s.evidence/5, tick)
+	}
+	tick()
+}
+
+func (s *scenario) watchLink(c *cluster, n, o *node, silent map[[2]int]time.Duration) {
+	key := [2]int{n.index, o.index}
+	if o.host.Up() && !o.host.Paused() && c.net.Reachable(n.index, o.index) {
+		silent[key] = c.w.Now()
+		if n.down[o.index] {
+			n.down[o.index] = false
+			n.step(&totem.SuspectCleared{Node: o.id})
+		}
+		return
+	}
+	if !n.down[o.index] && c.w.Now()-silent[key] >= s.evidence {
+		n.down[o.index] = true
+		n.step(&totem.SuspectDown{Node: o.id})
+	}
+}
+
+// recover heals everything and demands progress.
+func (s *scenario) recover(c *cluster) {
+	if c.failed() {
+		return
+	}
+	if c.trace != nil {
+		c.trace("faults end")
+	}
+	c.w.After(0, func() {
+		c.net.Heal()
+		f := s.faults
+		f.Loss, f.Duplicate, f.Late = min(f.Loss, 0.01), 0, 0
+		s.faults = f
+		c.net.SetFaults(f)
+		for _, n := range c.nodes {
+			n.host.Resume()
+			if !n.host.Up() {
+				n.start(false)
+			}
+		}
+	})
+	c.w.Run(c.w.Now(), nil)
+	quiet := 4*s.cfg.Token + s.cfg.Consensus // delayed packets and half played faults run out
+	c.w.Run(c.w.Now()+quiet, c.failed)
+	c.net.Heal()
+	c.net.SetFaults(s.faults)
+	// Penalties for nodes that flapped run out within their maximum.
+	bound := c.w.Now() + 30*time.Second + 6*(s.cfg.Token*3)
+	ok := c.w.Run(bound, func() bool { return c.failed() || c.whole() })
+	c.check.expect("one ring after the faults", ok, "after %v: %s", bound, c.describe())
+	if c.failed() {
+		return
+	}
+	for _, n := range c.nodes {
+		for range 3 {
+			n.submit(100)
+		}
+	}
+	idle := func() bool {
+		for _, n := range c.nodes {
+			if st := n.core.Stats(); st.QueuedMessages > 0 || st.Unreleased > 0 {
+				return false
+			}
+		}
+		return c.whole()
+	}
+	for before := -1; before < len(c.check.tagged); {
+		before = len(c.check.tagged) // a narrow window takes long: what counts is progress
+		if c.w.Run(c.w.Now()+5*time.Second+2*s.cfg.Token, func() bool { return c.failed() || idle() }) {
+			break
+		}
+	}
+	c.check.expect("everything is sent and released", idle(), "%s", c.describe())
+	if c.failed() {
+		return
+	}
+	c.check.everythingArrived()
+}
+
+func (c *cluster) describe() string {
+	var b strings.Builder
+	for _, n := range c.nodes {
+		if n.core == nil {
+			continue
+		}
+		fmt.Fprintf(&b, "node %d up=%v %v ring %v members %v; ", n.id, n.host.Up(), n.core.State(), n.core.Ring(), n.core.Members())
+	}
+	return b.String()
+}

@@ -1,0 +1,105 @@
+// SPDX-FileCopyrightText: The Quorate authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+package sim
+
+import (
+	"os"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+const (
+	defaultSeeds = 2000
+	shortSeeds   = 200
+	replayEvery  = 25 // each so manyth seed runs twice
+)
+
+func seeds(t *testing.T) (first, count uint64) {
+	count = defaultSeeds
+	if testing.Short() {
+		count = shortSeeds
+	}
+	read := func(name string, to *uint64) {
+		if v := os.Getenv(name); v != "" {
+			n, err := strconv.ParseUint(v, 10, 64)
+			if err != nil {
+				t.Fatalf("%s=%q: want a number", name, v)
+			}
+			*to = n
+		}
+	}
+	read("QUORATE_SIM_SEEDS", &count)
+	read("QUORATE_SIM_FIRST", &first)
+	return first, count
+}
+
+// TestRings runs many seeds; QUORATE_SIM_SEEDS sets how many, QUORATE_SIM_FIRST
+// the first of them, QUORATE_SIM_TRACE prints everything that happens.
+func TestRings(t *testing.T) {
+	first, count := seeds(t)
+	var next, steps, delivered, rings, bad atomic.Uint64
+	next.Store(first)
+	var mu sync.Mutex
+	checks := map[string]uint64{}
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for {
+				seed := next.Add(1) - 1
+				if seed >= first+count || bad.Load() >= 5 {
+					return
+				}
+				res := newScenario(seed).run()
+				steps.Add(res.steps)
+				delivered.Add(uint64(res.delivered))
+				rings.Add(uint64(res.rings))
+				mu.Lock()
+				for rule, n := range res.checks {
+					checks[rule] += n
+				}
+				mu.Unlock()
+				if len(res.faults) > 0 {
+					bad.Add(1)
+					report(t, seed, res)
+				}
+				if seed%replayEvery == 0 {
+					if again := newScenario(seed).run(); again.hash != res.hash {
+						bad.Add(1)
+						t.Errorf("seed %d is not deterministic: %x and %x", seed, res.hash, again.hash)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	t.Logf("%d seeds, %d events, %d messages, %d rings", count, steps.Load(), delivered.Load(), rings.Load())
+	for _, rule := range rules {
+		if checks[rule] == 0 && count >= shortSeeds {
+			t.Errorf("rule %q had nothing to check", rule)
+		}
+	}
+}
+
+// rules are those that must have had something to check in a long run.
+var rules = []string{
+	"no creation", "no duplication", "fifo", "one ring for a message", "message in its configuration",
+	"sender is a member", "transitional sender comes along", "member of my configuration", "alternation",
+	"transitional members", "left list", "joined list", "ring of the change", "ring ids grow",
+	"one member list for a ring id", "total order", "virtual synchrony", "transitional agreement",
+	"self delivery", "one ring after the faults", "everything is sent and released", "liveness",
+}
+
+func report(t *testing.T, seed uint64, res result) {
+	t.Errorf("%v", newScenario(seed))
+	for _, f := range res.faults {
+		if len(f) > 1000 {
+			f = f[:1000] + "…"
+		}
+		t.Errorf("  %s", f)
+	}
+	t.Errorf("replay: QUORATE_SIM_FIRST=%d QUORATE_SIM_SEEDS=1 QUORATE_SIM_TRACE=1 go test ./test/sim -run TestRings", seed)
+}
