@@ -167,3 +167,32 @@ type Link struct {
 type CmapEntry struct {
 	Key, Type, Value string
 }
+
+// Admin is what administration tools need beyond a Bus. Both forms of a Bus
+// have it.
+type Admin interface {
+	// Groups lists all process groups with their members, sorted by name.
+	Groups(ctx context.Context) ([]GroupInfo, error)
+	// SetVotes changes the votes of one node cluster-wide.
+	SetVotes(ctx context.Context, node NodeID, votes uint32) error
+	// SetCmap sets one key of this node's map. Some keys have an effect, such as
+	// quorum.cancel_wait_for_all.
+	SetCmap(ctx context.Context, entry CmapEntry) error
+	// Reload makes every node read its corosync.conf again.
+	Reload(ctx context.Context) error
+	// Shutdown makes this node leave the ring and its daemon end.
+	Shutdown(ctx context.Context) error
+}
+
+// GroupInfo describes one process group.
+type GroupInfo struct {
+	Name    string
+	Members []GroupMember
+}
+
+// A GroupMember is one member of a group as status tools show it.
+type GroupMember struct {
+	ID   MemberID
+	PID  uint32
+	Addr string // first address of its node
+}

@@ -199,6 +199,9 @@ type Opened struct {
 	From  messaging.NodeID
 	Kind  Kind
 	Plain []byte // valid as long as the packet's buffer
+	// Proven tells that the sender's present boot is believed: the packet is a
+	// sign of its life. It is false for hellos that prove nothing (yet).
+	Proven bool
 	// NewBoot tells that this hello proved a boot not known before: the peer
 	// (re)started or was met for the first time.
 	NewBoot bool
@@ -238,6 +241,7 @@ func (g *Guard) Open(now time.Duration, src netip.Addr, packet []byte) (Opened, 
 		}
 		out.NewBoot, out.Reply = g.helloLocked(p, s, parseHello(plain))
 	}
+	out.Proven = s == p.proven
 	return out, nil
 }
 

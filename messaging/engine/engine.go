@@ -1,0 +1,347 @@
+// SPDX-FileCopyrightText: The Quorate authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/quorate/quorate/internal/clock"
+	"github.com/quorate/quorate/messaging"
+	"github.com/quorate/quorate/messaging/auth"
+	"github.com/quorate/quorate/messaging/cmap"
+	"github.com/quorate/quorate/messaging/cpg"
+	"github.com/quorate/quorate/messaging/link"
+	"github.com/quorate/quorate/messaging/quorum"
+	"github.com/quorate/quorate/messaging/totem"
+	"github.com/quorate/quorate/messaging/transport"
+)
+
+// queueLen bounds the events that wait for the engine's goroutine.
+const queueLen = 4096
+
+// An Engine runs the messaging layer of one node.
+type Engine struct {
+	cfg   Config
+	guard *auth.Guard
+	in    chan any
+	done  chan struct{} // closed when Run ends
+	stop  context.CancelFunc
+	views viewBox
+	seen  refusalLog
+
+	// What follows belongs to the goroutine of Run.
+	wire     transport.Wire
+	core     *totem.Core
+	groups   *cpg.Core
+	votes    *quorum.Core
+	links    *link.Core
+	timers   map[totem.TimerID]clock.Timer
+	window   clock.Timer // last_man_standing
+	peers    map[messaging.NodeID]*peer
+	members  map[uint64]*member
+	nextID   uint64 // of clients
+	waiting  []submission
+	todo     []totem.Event
+	stepping bool
+	out      []transport.Datagram
+	arena    []byte // sealed packets of out
+	paths    []int
+	ring     messaging.RingID
+	ringSet  []messaging.NodeID
+	asked    map[uint64]chan error // service messages that callers wait for
+	nextAsk  uint64
+	stats    counters
+	trouble  error // ends Run
+}
+
+// A peer is another node, configured or met.
+type peer struct {
+	addrs  map[int]netip.AddrPort
+	hellos int           // sent since
+	since  time.Duration // this instant
+}
+
+// counters are the engine's own statistics.
+type counters struct {
+	delivered, cutOff, protests, linkDown uint64
+	tokenLost, membershipChanges          uint64
+	late                                  time.Duration
+}
+
+// New makes an engine; [Engine.Run] starts it.
+func New(cfg Config) (*Engine, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	if cfg.Cmap == nil {
+		cfg.Cmap = cmap.New()
+	}
+	e := &Engine{
+		cfg: cfg, in: make(chan any, queueLen), done: make(chan struct{}),
+		timers: map[totem.TimerID]clock.Timer{}, peers: map[messaging.NodeID]*peer{},
+		members: map[uint64]*member{}, asked: map[uint64]chan error{},
+		groups: cpg.New(cfg.Self),
+	}
+	// Client ids of an earlier start are never given again.
+	e.nextID = uint64(max(cfg.Clock.Wall().Unix(), 0)) << 16
+	e.views.init()
+	var err error
+	if e.guard, err = auth.NewGuard(auth.Config{Self: cfg.Self, Key: cfg.Key, Rand: cfg.Rand, Known: e.knownSource()}); err != nil {
+		return nil, err
+	}
+	if e.core, err = totem.New(cfg.Totem); err != nil {
+		return nil, err
+	}
+	if e.links, err = link.New(cfg.Link); err != nil {
+		return nil, err
+	}
+	q, notes := cfg.Quorum.Normalize()
+	for _, n := range notes {
+		cfg.Log.Warn("quorum options changed", "reason", n)
+	}
+	if e.votes, err = quorum.New(q); err != nil {
+		return nil, err
+	}
+	for _, n := range cfg.Nodes {
+		if n.ID != cfg.Self {
+			e.addPeer(n.ID, n.Addrs)
+		}
+	}
+	e.publish()
+	return e, nil
+}
+
+// knownSource gives the check of senders and their addresses; nil where any
+// node may come.
+func (e *Engine) knownSource() func(messaging.NodeID, netip.Addr) bool {
+	if len(e.cfg.Nodes) == 0 {
+		return nil
+	}
+	known := map[messaging.NodeID]map[netip.Addr]bool{}
+	for _, n := range e.cfg.Nodes {
+		known[n.ID] = map[netip.Addr]bool{}
+		for _, a := range n.Addrs {
+			known[n.ID][a.Unmap()] = true
+		}
+	}
+	strict := e.cfg.StrictSource
+	return func(id messaging.NodeID, src netip.Addr) bool {
+		addrs, ok := known[id]
+		return ok && (!strict || addrs[src.Unmap()])
+	}
+}
+
+// maxPeers bounds the nodes met where there is no nodelist.
+const maxPeers = 384
+
+func (e *Engine) addPeer(id messaging.NodeID, addrs map[int]netip.Addr) *peer {
+	p := &peer{addrs: map[int]netip.AddrPort{}}
+	for _, l := range e.cfg.Links {
+		if a, ok := addrs[l.Number]; ok {
+			p.addrs[l.Number] = netip.AddrPortFrom(a, l.Port)
+			e.links.Add(id, l.Number)
+		}
+	}
+	e.peers[id] = p
+	return p
+}
+
+// Run carries the protocol until ctx is done or [Engine.Shutdown] is called,
+// then leaves the ring.
+func (e *Engine) Run(ctx context.Context) error {
+	ctx, e.stop = context.WithCancel(ctx)
+	defer e.stop()
+	defer close(e.done)
+	defer e.endMembers()
+	saved, err := e.cfg.Ring.Load()
+	if err != nil {
+		return err
+	}
+	if e.wire, err = e.cfg.Wire(e); err != nil {
+		return err
+	}
+	defer e.closeWire()
+	e.announce("notice", "MAIN", "Corosync Cluster Engine ('%s'): started and ready to provide service.", e.cfg.Version)
+	e.step(&totem.Start{SavedRingSeq: saved})
+	e.tick()
+	for e.trouble == nil {
+		select {
+		case <-ctx.Done():
+			e.announce("notice", "MAIN", "Node was shut down by a signal")
+			e.step(&totem.Leave{})
+			return nil
+		case ev := <-e.in:
+			e.handle(ev)
+		}
+	}
+	return e.trouble
+}
+
+// closeWire closes the sockets; their readers may be waiting to hand over.
+func (e *Engine) closeWire() {
+	gone := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-gone:
+				return
+			case <-e.in:
+			}
+		}
+	}()
+	if err := e.wire.Close(); err != nil {
+		e.cfg.Log.Warn("sockets not closed", "error", err)
+	}
+	close(gone)
+	for _, t := range e.timers {
+		t.Stop()
+	}
+}
+
+// Done is closed when the engine has ended.
+func (e *Engine) Done() <-chan struct{} { return e.done }
+
+// The events of the engine's goroutine, besides functions.
+type (
+	rxBatch struct {
+		packets []rxPacket
+		wants   []wanted // hellos to answer
+	}
+	rxPacket struct {
+		from  messaging.NodeID
+		link  int
+		src   netip.AddrPort
+		kind  auth.Kind
+		isNew bool
+		plain []byte
+	}
+	wanted struct {
+		peer messaging.NodeID
+		link int
+		src  netip.AddrPort
+	}
+	refused struct {
+		link int
+		dst  netip.Addr
+	}
+	timerFired struct{ id totem.TimerID }
+	ticked     struct{}
+)
+
+func (e *Engine) handle(ev any) {
+	switch ev := ev.(type) {
+	case *rxBatch:
+		e.received(ev)
+	case timerFired:
+		e.step(&totem.Timer{ID: ev.id})
+	case ticked:
+		e.tick()
+	case refused:
+		e.peerRefused(ev)
+	case func():
+		ev()
+		e.step(nil)
+	}
+}
+
+// post hands an event to the engine's goroutine and waits while its channel is
+// full.
+func (e *Engine) post(ev any) {
+	select {
+	case e.in <- ev:
+	case <-e.done:
+	}
+}
+
+// call runs f in the engine's goroutine and waits for it.
+func (e *Engine) call(ctx context.Context, f func()) error {
+	ran := make(chan struct{})
+	select {
+	case e.in <- func() { f(); close(ran) }:
+	case <-e.done:
+		return messaging.ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-ran:
+		return nil
+	case <-e.done:
+		return messaging.ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Healthy comes back once the engine's goroutine has run, for a watchdog.
+func (e *Engine) Healthy(ctx context.Context) error {
+	return e.call(ctx, func() {})
+}
+
+// step lets the ring take an event (nil: none) and carries out all that follows,
+// then sends what was queued meanwhile.
+func (e *Engine) step(ev totem.Event) {
+	if ev != nil {
+		e.todo = append(e.todo, ev)
+	}
+	if e.stepping {
+		return
+	}
+	e.stepping = true
+	for {
+		for len(e.todo) > 0 {
+			next := e.todo[0]
+			e.todo[0] = nil
+			e.todo = e.todo[1:]
+			for _, a := range e.core.Step(e.cfg.Clock.Now(), next) {
+				e.act(a)
+			}
+		}
+		e.todo = nil
+		if !e.feed() {
+			break
+		}
+	}
+	e.flush()
+	e.stepping = false
+}
+
+// feed hands one waiting submission to the ring, if it has room.
+func (e *Engine) feed() bool {
+	if len(e.waiting) == 0 || e.groups.Syncing() || !e.core.Room(len(e.waiting[0].body)) {
+		return false
+	}
+	s := e.waiting[0]
+	e.waiting[0] = submission{}
+	e.waiting = e.waiting[1:]
+	if len(e.waiting) == 0 {
+		e.waiting = nil
+	}
+	if s.release != nil {
+		s.release()
+	}
+	e.todo = append(e.todo, &totem.Submit{Body: s.body})
+	return true
+}
+
+// A submission is an ordered message that waits for room.
+type submission struct {
+	body    []byte
+	release func()
+}
+
+// fail ends the engine: going on would be wrong.
+func (e *Engine) fail(err error) {
+	e.trouble = errors.Join(e.trouble, err)
+}
+
+func (e *Engine) announce(level, subsys, format string, args ...any) {
+	if e.cfg.Announce != nil {
+		e.cfg.Announce(Announcement{Level: level, Subsys: subsys, Text: fmt.Sprintf(format, args...)})
+	}
+}

@@ -1,0 +1,119 @@
+// SPDX-FileCopyrightText: The Quorate authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+package engine
+
+import (
+	"context"
+	"sync"
+
+	"github.com/quorate/quorate/messaging"
+)
+
+// Bounds of a member's queue. One message of the largest size always fits.
+const (
+	maxQueuedEvents = 1 << 16
+	maxQueuedBytes  = 4 * messaging.MaxMessage
+	eventOverhead   = 64 // bytes that an event counts beside its body
+)
+
+// An eventQueue carries events from the engine to one reader.
+type eventQueue struct {
+	mu     sync.Mutex
+	events []messaging.Event // guarded by mu
+	bytes  int               // guarded by mu
+	err    error             // guarded by mu; why it ended
+	signal chan struct{}     // has room for one
+}
+
+func newEventQueue() *eventQueue {
+	return &eventQueue{signal: make(chan struct{}, 1)}
+}
+
+func sizeOf(ev messaging.Event) int {
+	switch ev := ev.(type) {
+	case *messaging.Message:
+		return len(ev.Body) + eventOverhead
+	case *messaging.ConfigChange:
+		return eventOverhead * (1 + len(ev.Members) + len(ev.Joined) + len(ev.Left))
+	}
+	return eventOverhead
+}
+
+// push adds an event; false means that the queue is over its bound and has ended
+// with ErrCutOff.
+func (q *eventQueue) push(ev messaging.Event) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.err != nil {
+		return true
+	}
+	size := sizeOf(ev)
+	if len(q.events) >= maxQueuedEvents || len(q.events) > 0 && q.bytes+size > maxQueuedBytes {
+		q.endLocked(messaging.ErrCutOff)
+		return false
+	}
+	q.events = append(q.events, ev)
+	q.bytes += size
+	q.wakeLocked()
+	return true
+}
+
+func (q *eventQueue) end(err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.endLocked(err)
+}
+
+func (q *eventQueue) endLocked(err error) {
+	if q.err == nil {
+		q.err, q.events, q.bytes = err, nil, 0
+		q.wakeLocked()
+	}
+}
+
+func (q *eventQueue) wakeLocked() {
+	select {
+	case q.signal <- struct{}{}:
+	default:
+	}
+}
+
+// next takes the oldest event, waiting for one.
+func (q *eventQueue) next(ctx context.Context) (messaging.Event, error) {
+	for {
+		q.mu.Lock()
+		if q.err != nil {
+			err := q.err
+			q.wakeLocked() // for the next call
+			q.mu.Unlock()
+			return nil, err
+		}
+		if len(q.events) > 0 {
+			ev := q.events[0]
+			q.events[0] = nil
+			q.events = q.events[1:]
+			q.bytes -= sizeOf(ev)
+			if len(q.events) == 0 {
+				q.events = nil
+			} else {
+				q.wakeLocked()
+			}
+			q.mu.Unlock()
+			return ev, nil
+		}
+		q.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-q.signal:
+		}
+	}
+}
+
+// ended tells why the queue has ended, or nil.
+func (q *eventQueue) ended() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.err
+}

@@ -1,0 +1,170 @@
+// SPDX-FileCopyrightText: The Quorate authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+package engine
+
+import (
+	"errors"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/quorate/quorate/messaging"
+	"github.com/quorate/quorate/messaging/auth"
+	"github.com/quorate/quorate/messaging/totem"
+	"github.com/quorate/quorate/messaging/transport"
+)
+
+// Receive opens a batch of packets and hands over those that pass. It runs in
+// the goroutine of a socket, so that the cost of opening does not fall on the
+// engine's.
+func (e *Engine) Receive(batch []transport.Packet) {
+	now := e.cfg.Clock.Now()
+	b := &rxBatch{packets: make([]rxPacket, 0, len(batch))}
+	size := 0
+	for _, p := range batch {
+		size += max(len(p.Data)-auth.Overhead, 0)
+	}
+	slab := make([]byte, 0, size)
+	for _, p := range batch {
+		o, err := e.guard.Open(now, p.Src.Addr(), p.Data)
+		if err != nil {
+			var r *auth.Refusal
+			if errors.As(err, &r) {
+				e.refusal(now, p, r)
+				if o.Reply {
+					b.wants = append(b.wants, wanted{r.From, p.Link, p.Src})
+				}
+			}
+			continue
+		}
+		if o.Reply {
+			b.wants = append(b.wants, wanted{o.From, p.Link, p.Src})
+		}
+		if !o.Proven {
+			continue
+		}
+		at := len(slab)
+		slab = append(slab, o.Plain...)
+		b.packets = append(b.packets, rxPacket{from: o.From, link: p.Link, src: p.Src, kind: o.Kind, isNew: o.NewBoot, plain: slab[at:len(slab):len(slab)]})
+	}
+	if len(b.packets)+len(b.wants) > 0 {
+		e.post(b)
+	}
+}
+
+// Refused reports that a peer's kernel has nobody at its port.
+func (e *Engine) Refused(link int, dst netip.Addr) { e.post(refused{link, dst}) }
+
+// received takes in a batch: life signs first, tokens last, since a token may
+// overtake the data that was sent before it.
+func (e *Engine) received(b *rxBatch) {
+	for i := range b.packets {
+		p := &b.packets[i]
+		if e.peers[p.from] == nil {
+			e.meet(p)
+		}
+		if p.isNew {
+			e.cfg.Log.Info("peer started", "node", uint32(p.from), "addr", p.src.Addr().String())
+		}
+		e.actLinks(e.links.Heard(p.from, p.link))
+		switch p.kind {
+		case auth.Beat:
+			e.links.Beat(p.from, p.link, len(p.plain) > 0 && p.plain[0]&1 != 0)
+		case auth.Data:
+			e.todo = append(e.todo, &totem.Recv{From: p.from, Packet: p.plain})
+		}
+	}
+	for i := range b.packets {
+		if p := &b.packets[i]; p.kind == auth.Token {
+			e.todo = append(e.todo, &totem.Recv{From: p.from, Packet: p.plain})
+		}
+	}
+	for _, w := range b.wants {
+		e.hello(w.peer, w.link, w.src)
+	}
+	e.step(nil)
+}
+
+// meet makes a peer of a node that is not configured but has the key.
+func (e *Engine) meet(p *rxPacket) {
+	if len(e.cfg.Nodes) > 0 || len(e.peers) >= maxPeers {
+		return
+	}
+	e.addPeer(p.from, map[int]netip.Addr{p.link: p.src.Addr()})
+}
+
+// Refusals are logged once per reason and source in a while, so that a flood of
+// packets is no flood of lines.
+const (
+	refusalEvery  = 10 * time.Second
+	maxRefusalLog = 256
+)
+
+type refusalKey struct {
+	reason auth.Reason
+	src    netip.Addr
+}
+
+type refusalLog struct {
+	mu   sync.Mutex
+	last map[refusalKey]time.Duration // guarded by mu
+}
+
+func (l *refusalLog) due(now time.Duration, k refusalKey) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.last == nil || len(l.last) >= maxRefusalLog {
+		l.last = map[refusalKey]time.Duration{}
+	}
+	if at, ok := l.last[k]; ok && now-at < refusalEvery {
+		return false
+	}
+	l.last[k] = now
+	return true
+}
+
+// explain tells an administrator what a refusal means, for those that point to
+// a fault of the configuration.
+var explain = map[auth.Reason]string{
+	auth.OtherCluster: "its authkey or totem.cluster_name differs from ours",
+	auth.BadVersion:   "it speaks another version of the protocol",
+	auth.OwnID:        "another machine uses this node's id",
+	auth.UnknownNode:  "its node id or address is not in the nodelist",
+	auth.BadSeal:      "the packet was changed on its way or forged",
+	auth.Malformed:    "not a packet of this protocol",
+}
+
+func (e *Engine) refusal(now time.Duration, p transport.Packet, r *auth.Refusal) {
+	why, worth := explain[r.Reason]
+	if !worth || !e.seen.due(now, refusalKey{r.Reason, p.Src.Addr()}) {
+		return
+	}
+	e.cfg.Log.Warn("packet refused", "src", p.Src.String(), "node", uint32(r.From), "link", p.Link, "reason", string(r.Reason), "explanation", why)
+}
+
+// addrOf is the first address of a node.
+func (e *Engine) addrOf(id messaging.NodeID) string {
+	for _, n := range e.cfg.Nodes {
+		if n.ID == id {
+			for l := range maxLinks {
+				if a, ok := n.Addrs[l]; ok {
+					return a.String()
+				}
+			}
+		}
+	}
+	if id == e.cfg.Self {
+		return e.cfg.Links[0].Local.String()
+	}
+	if p := e.peers[id]; p != nil {
+		for l := range maxLinks {
+			if a, ok := p.addrs[l]; ok {
+				return a.Addr().String()
+			}
+		}
+	}
+	return ""
+}
+
+const maxLinks = 8

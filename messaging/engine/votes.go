@@ -1,0 +1,266 @@
+// SPDX-FileCopyrightText: The Quorate authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+package engine
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/hashicorp/go-msgpack/v2/codec"
+
+	"github.com/quorate/quorate/messaging"
+	"github.com/quorate/quorate/messaging/cpg"
+	"github.com/quorate/quorate/messaging/quorum"
+	"github.com/quorate/quorate/messaging/totem"
+)
+
+// extra is the part of a sync message that is not the groups': votes, and what
+// the nodes compare.
+type extra struct {
+	Info        quorum.Info
+	ConfVersion uint64
+}
+
+// An operation is an ordered message of the engine itself.
+type operation struct {
+	Op    uint8
+	Node  messaging.NodeID
+	Value uint32
+	Ask   uint64 // the origin's, to answer its caller
+}
+
+// The operations.
+const (
+	opExpected  = 1
+	opVotes     = 2
+	opCancelWFA = 3
+	opReload    = 4
+)
+
+var handle codec.MsgpackHandle
+
+func encodeMsgpack(v any) ([]byte, error) {
+	var b bytes.Buffer
+	if err := codec.NewEncoder(&b, &handle).Encode(v); err != nil {
+		return nil, fmt.Errorf("engine: encode %T: %w", v, err)
+	}
+	return b.Bytes(), nil
+}
+
+func encodeExtra(x extra) ([]byte, error) { return encodeMsgpack(&x) }
+
+// decodeMsgpack decodes into fixed structs of numbers: nothing in b can make it
+// allocate more than b's own size. A panic of the decoder is an error of b.
+func decodeMsgpack(b []byte, v any) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("engine: decode %T: %v", v, r)
+		}
+	}()
+	if len(b) > cpg.MaxExtra {
+		return fmt.Errorf("engine: decode %T: %d bytes", v, len(b))
+	}
+	return codec.NewDecoderBytes(b, &handle).Decode(v)
+}
+
+// synced takes what all members told about themselves.
+func (e *Engine) synced(s *cpg.Synced) {
+	infos := map[messaging.NodeID]quorum.Info{}
+	for id, b := range s.Extras {
+		var x extra
+		if err := decodeMsgpack(b, &x); err != nil {
+			e.stats.protests++
+			e.cfg.Log.Error("votes not understood", "node", uint32(id), "error", err)
+			continue
+		}
+		infos[id] = x.Info
+		e.setCmapUint(fmt.Sprintf("runtime.members.%d.config_version", id), 64, x.ConfVersion)
+		if id != e.cfg.Self && x.ConfVersion != e.cfg.ConfVersion {
+			e.announce("error", "CMAP", "Received config version (%d) is different than my config version (%d)!", x.ConfVersion, e.cfg.ConfVersion)
+		}
+	}
+	e.actQuorum(e.votes.Synced(s.Members, infos))
+	e.announce("notice", "QUORUM", "Members[%d]:%s", len(s.Members), idList(s.Members))
+}
+
+func (e *Engine) actQuorum(as []quorum.Action) {
+	for _, a := range as {
+		switch a := a.(type) {
+		case *quorum.StartWindow:
+			if e.window != nil {
+				e.window.Stop()
+			}
+			e.window = e.cfg.Clock.AfterFunc(a.After, func() {
+				e.post(func() { e.actQuorum(e.votes.WindowExpired()) })
+			})
+		case *quorum.StopWindow:
+			if e.window != nil {
+				e.window.Stop()
+			}
+		case *quorum.Waiting:
+			e.announce("notice", "VOTEQ", "Waiting for all cluster members. Current votes: %d expected_votes: %d", a.Total, a.Expected)
+		}
+	}
+	e.publish()
+}
+
+// service carries out an ordered operation.
+func (e *Engine) service(s *cpg.Service) {
+	var op operation
+	if err := decodeMsgpack(s.Body, &op); err != nil {
+		e.stats.protests++
+		e.cfg.Log.Error("operation not understood", "node", uint32(s.From), "error", err)
+		return
+	}
+	var err error
+	switch op.Op {
+	case opExpected:
+		if err = e.votes.CheckExpected(op.Value); err == nil {
+			e.actQuorum(e.votes.SetExpected(op.Value))
+			e.cfg.Log.Info("expected votes changed", "to", op.Value, "node", uint32(s.From))
+		}
+	case opVotes:
+		e.actQuorum(e.votes.SetVotes(op.Node, op.Value))
+		e.cfg.Log.Info("votes changed", "node", uint32(op.Node), "to", op.Value)
+	case opCancelWFA:
+		e.actQuorum(e.votes.CancelWaitForAll())
+		e.cfg.Log.Info("wait_for_all cancelled", "node", uint32(s.From))
+	case opReload:
+		err = e.reload()
+	}
+	if s.From == e.cfg.Self {
+		if ask := e.asked[op.Ask]; ask != nil {
+			ask <- err
+			delete(e.asked, op.Ask)
+		}
+	}
+}
+
+func (e *Engine) reload() error {
+	if e.cfg.Reload == nil {
+		return fmt.Errorf("%w: this daemon cannot reload", messaging.ErrInvalid)
+	}
+	e.announce("notice", "CFG", "Config reload requested by node")
+	if err := e.cfg.Reload(); err != nil {
+		e.cfg.Log.Error("reload refused: the old configuration stays", "error", err)
+		return err
+	}
+	return nil
+}
+
+// publish makes the present view known to watchers and to cmap.
+func (e *Engine) publish() {
+	r := e.votes.Result()
+	v := messaging.QuorumView{
+		Ring: e.ring, Quorate: r.Quorate, ExpectedVotes: r.ExpectedVotes, TotalVotes: r.TotalVotes, Quorum: r.Quorum,
+		Self: e.cfg.Self, WaitForAll: r.WaitForAll, Flags: r.Flags,
+	}
+	for _, n := range e.cfg.Nodes {
+		votes, member := r.Nodes[n.ID]
+		if !member {
+			votes = n.Votes
+		}
+		v.Nodes = append(v.Nodes, messaging.Node{ID: n.ID, Name: n.Name, Addr: e.addrOf(n.ID), Votes: votes, Member: member && slices.Contains(e.ringSet, n.ID)})
+	}
+	for id, votes := range r.Nodes {
+		if !slices.ContainsFunc(v.Nodes, func(n messaging.Node) bool { return n.ID == id }) {
+			name := ""
+			if id == e.cfg.Self {
+				name = e.cfg.Name
+			}
+			v.Nodes = append(v.Nodes, messaging.Node{ID: id, Name: name, Addr: e.addrOf(id), Votes: votes, Member: slices.Contains(e.ringSet, id)})
+		}
+	}
+	slices.SortFunc(v.Nodes, func(a, b messaging.Node) int { return cmp.Compare(a.ID, b.ID) })
+	was := e.views.set(v)
+	if was.Quorate != v.Quorate {
+		e.announceQuorum(v)
+	}
+	wfa := uint64(0)
+	if r.WaitForAll {
+		wfa = 1
+	}
+	e.setCmapUint("runtime.votequorum.wait_for_all_status", 8, wfa)
+	e.setCmapUint("runtime.votequorum.this_node_id", 32, uint64(e.cfg.Self))
+	if len(e.ringSet) > 0 {
+		e.setCmapUint("runtime.votequorum.lowest_node_id", 32, uint64(slices.Min(e.ringSet)))
+		e.setCmapUint("runtime.votequorum.highest_node_id", 32, uint64(slices.Max(e.ringSet)))
+	}
+}
+
+func (e *Engine) announceQuorum(v messaging.QuorumView) {
+	e.cfg.Log.Info("quorum changed", "to", v.Quorate, "votes", v.TotalVotes, "expected", v.ExpectedVotes, "quorum", v.Quorum)
+	if v.Quorate {
+		e.announce("notice", "QUORUM", "This node is within the primary component and will provide service.")
+	} else {
+		e.announce("notice", "QUORUM", "This node is within the non-primary component and will NOT provide any services.")
+	}
+}
+
+// publishMembers keeps runtime.members of cmap.
+func (e *Engine) publishMembers(c *totem.ConfChange) {
+	for _, id := range c.Members {
+		key := fmt.Sprintf("runtime.members.%d.", id)
+		old, _ := e.cfg.Cmap.Get(key + "status")
+		joins := uint64(0)
+		if j, ok := e.cfg.Cmap.Get(key + "join_count"); ok {
+			_, _ = fmt.Sscan(j.Value, &joins)
+		}
+		if old.Value != "joined" {
+			joins++
+		}
+		e.setCmapStr(key+"ip", fmt.Sprintf("r(0) ip(%s) ", e.addrOf(id)))
+		e.setCmapUint(key+"join_count", 32, joins)
+		e.setCmapStr(key+"status", "joined")
+		// corosync 2's key, which crmsh 4 still asks for.
+		e.setCmapStr(fmt.Sprintf("runtime.totem.pg.mrp.srp.members.%d.ip", id), fmt.Sprintf("r(0) ip(%s) ", e.addrOf(id)))
+	}
+	for _, entry := range e.cfg.Cmap.Prefix("runtime.members.") {
+		var id messaging.NodeID
+		if n, _ := fmt.Sscanf(entry.Key, "runtime.members.%d.status", &id); n == 1 && !slices.Contains(c.Members, id) && entry.Type == "str" && entry.Value == "joined" {
+			e.setCmapStr(entry.Key, "left")
+		}
+	}
+}
+
+// A viewBox holds the newest view and wakes those who wait for another one.
+type viewBox struct {
+	mu      sync.Mutex
+	view    messaging.QuorumView // guarded by mu
+	version uint64               // guarded by mu
+	changed chan struct{}        // guarded by mu; closed at the next change
+}
+
+func (b *viewBox) init() { b.changed = make(chan struct{}) }
+
+// set stores a view and tells the one before. An equal view changes nothing.
+func (b *viewBox) set(v messaging.QuorumView) (was messaging.QuorumView) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	was = b.view
+	if b.version > 0 && equalViews(was, v) {
+		return was
+	}
+	b.view = v
+	b.version++
+	close(b.changed)
+	b.changed = make(chan struct{})
+	return was
+}
+
+func equalViews(a, b messaging.QuorumView) bool {
+	return a.Ring == b.Ring && a.Quorate == b.Quorate && a.ExpectedVotes == b.ExpectedVotes && a.TotalVotes == b.TotalVotes &&
+		a.Quorum == b.Quorum && a.WaitForAll == b.WaitForAll && slices.Equal(a.Flags, b.Flags) && slices.Equal(a.Nodes, b.Nodes)
+}
+
+func (b *viewBox) get() (v messaging.QuorumView, version uint64, changed <-chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	v = b.view
+	v.Nodes, v.Flags = slices.Clone(v.Nodes), slices.Clone(v.Flags)
+	return v, b.version, b.changed
+}
