@@ -13,6 +13,7 @@ import (
 
 	"github.com/quorate/quorate/cib/document"
 	"github.com/quorate/quorate/lrmd"
+	"github.com/quorate/quorate/transition/graph"
 )
 
 // A Resource is what a node knows of one resource.
@@ -179,7 +180,9 @@ func (n *Node) LRM() *etree.Element {
 		}
 		e := document.Add(list, "lrm_resource", agentAttrs(r)...)
 		for _, id := range slices.Sorted(maps.Keys(r.Records)) {
-			e.AddChild(document.Clone(r.Records[id]))
+			rec := document.Clone(r.Records[id])
+			document.Set(rec, "crm-debug-origin", string(OriginRefresh))
+			e.AddChild(rec)
 		}
 	}
 	return lrm
@@ -212,7 +215,7 @@ func MadeUpFailure(rsc string, a lrmd.Agent, params map[string]string, call int,
 	return lrmd.Result{
 		Op: lrmd.Op{
 			Resource: rsc, Agent: a, Action: "asyncmon", Params: params,
-			UserData: TransitionKey{Action: call, Transition: -1, TargetRC: 0, UUID: uuid}.String(),
+			UserData: graph.Key{ActionID: call, TransitionID: -1, UUID: uuid}.String(),
 		},
 		CallID: call, ExitCode: 1, Status: lrmd.StatusDone, ExitReason: "Simulated failure", Started: now, Ended: now,
 	}

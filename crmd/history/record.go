@@ -13,6 +13,7 @@ import (
 	"github.com/quorate/quorate/cib/document"
 	"github.com/quorate/quorate/cib/opdigest"
 	"github.com/quorate/quorate/lrmd"
+	"github.com/quorate/quorate/transition/graph"
 )
 
 // Unknown is the exit code of an operation that has no result yet.
@@ -50,7 +51,10 @@ func Failed(res lrmd.Result, targetRC int) bool {
 // failure of an operation that does not recur.
 func Records(res lrmd.Result, node string, origin Origin, meta *Metadata) []*etree.Element {
 	op := res.Op
-	key, _ := ParseTransitionKey(op.UserData)
+	targetRC := 0
+	if key, err := graph.ParseKey(op.UserData); err == nil {
+		targetRC = key.TargetRC
+	}
 	task := recordedTask(op.Action, res.Status)
 	if task == "notify" && res.Status != lrmd.StatusPending {
 		// What a notification returns never matters.
@@ -61,12 +65,11 @@ func Records(res lrmd.Result, node string, origin Origin, meta *Metadata) []*etr
 	var ids []string
 	switch {
 	case task == "notify":
-		ids = []string{op.Resource + "_" + op.Params["CRM_meta_notify_type"] + "_notify_" +
-			op.Params["CRM_meta_notify_operation"] + "_0"}
+		ids = []string{graph.NotifyKey(op.Resource, op.Params["CRM_meta_notify_type"], op.Params["CRM_meta_notify_operation"])}
 	case op.Action == "migrate_to" || op.Action == "migrate_from":
 		ids = []string{opKey}
 		reason = res.ExitReason
-	case Failed(res, key.TargetRC):
+	case Failed(res, targetRC):
 		reason = res.ExitReason
 		ids = []string{op.Resource + "_last_failure_0"}
 		if op.Interval == 0 {

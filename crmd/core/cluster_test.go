@@ -1,0 +1,169 @@
+// SPDX-FileCopyrightText: The Quorate authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+package core
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+const head = `<configuration><crm_config><cluster_property_set id="o">
+<nvpair id="o1" name="stonith-enabled" value="%s"/></cluster_property_set></crm_config><nodes/><resources>
+<primitive id="r0" class="ocf" provider="pacemaker" type="Dummy"/>
+<primitive id="r1" class="ocf" provider="pacemaker" type="Dummy"/>
+<primitive id="r2" class="ocf" provider="pacemaker" type="Dummy"/>
+%s</resources><constraints/></configuration>`
+
+func plain() string { return fmt.Sprintf(head, "false", "") }
+
+func fencing3() string {
+	return fmt.Sprintf(head, "true", `<primitive id="fence" class="stonith" type="fence_sim"><instance_attributes id="fi">
+<nvpair id="fi1" name="pcmk_host_list" value="node1 node2 node3"/></instance_attributes></primitive>`)
+}
+
+var all = []string{"r0", "r1", "r2"}
+
+func (c *cluster) allRunning() bool {
+	for _, r := range all {
+		if len(c.check.where(r)) != 1 {
+			return false
+		}
+	}
+	return true
+}
+
+func formed(t *testing.T, seed uint64, config string) *cluster {
+	t.Helper()
+	c := newCluster(t, seed, 3, config)
+	for i := range c.nodes {
+		c.boot(i)
+	}
+	took := c.waitFor("form and start", 5*time.Second, func() bool { return c.idle() && c.allRunning() })
+	if took > time.Second {
+		c.fatalf("three nodes that are all there took %v", took)
+	}
+	return c
+}
+
+func TestClusterFormsAndStartsAtOnceWithAllNodesThere(t *testing.T) {
+	formed(t, 1, plain())
+}
+
+func TestLostNodesResourcesStartElsewhere(t *testing.T) {
+	for i := range 3 {
+		c := formed(t, uint64(10+i), plain())
+		c.crash(i)
+		took := c.waitFor("failover", 5*time.Second, func() bool { return c.idle() && c.allRunning() })
+		t.Logf("node %d of 3: back after %v, 1 s of it detection", i+1, took)
+		if took > 1500*time.Millisecond {
+			c.fatalf("failover took %v", took)
+		}
+	}
+}
+
+func TestControllerKilledAloneKeepsEverythingRunning(t *testing.T) {
+	for i := range 3 {
+		for _, config := range []string{plain(), fencing3()} {
+			c := formed(t, uint64(20+i), config)
+			starts := c.check.starts
+			c.killCRM(i, 100*time.Millisecond)
+			c.runFor(50 * time.Millisecond)
+			c.waitFor("rejoin", 5*time.Second, c.idle)
+			c.runFor(30 * time.Second)
+			if !c.idle() || c.check.starts != starts {
+				c.fatalf("%d starts after a controller was restarted, idle=%v", c.check.starts-starts, c.idle())
+			}
+		}
+	}
+}
+
+func TestFencingComesBeforeAnythingStartsElsewhere(t *testing.T) {
+	c := formed(t, 30, fencing3())
+	c.crash(0)
+	c.waitFor("failover", 5*time.Second, func() bool { return c.idle() && c.allRunning() })
+	if c.fenced["node1"] != 1 {
+		c.fatalf("node1 fenced %d times", c.fenced["node1"])
+	}
+}
+
+func TestNothingStartsWhileFencingFails(t *testing.T) {
+	c := formed(t, 31, fencing3())
+	works := false
+	c.fenceOK = func(string) bool { return works }
+	starts := c.check.starts
+	on := c.runningOn("r0")
+	lost := int(on[4] - '1')
+	c.crash(lost)
+	c.runFor(5 * time.Minute)
+	if c.check.starts != starts {
+		c.fatalf("something started though the fencing failed")
+	}
+	tries := 0
+	for _, e := range c.dc().core.FenceHistory(on) {
+		if e.State == "failed" {
+			tries++
+		}
+	}
+	if tries < 3 || tries > 20 {
+		c.fatalf("%d attempts in five minutes", tries)
+	}
+	works = true
+	c.waitFor("fencing", 2*time.Minute, func() bool { return c.idle() && c.allRunning() })
+}
+
+func TestFailedMonitorRestartsAndCounts(t *testing.T) {
+	c := formed(t, 40, plain())
+	on := c.runningOn("r0")
+	n := c.nodes[on[4]-'1']
+	c.tracef("r0 dies on %s", on)
+	delete(n.lrm.active, "r0")
+	c.check.stop("r0", on)
+	c.waitFor("recovery", 15*time.Second, func() bool { return len(c.check.where("r0")) == 1 })
+	c.waitFor("idle", 15*time.Second, c.idle)
+	if got := n.core.seen.nodes[n.core.uuid()].attrs["fail-count-r0#monitor_10000"]; got != "1" {
+		c.fatalf("fail count is %q", got)
+	}
+}
+
+func TestFailedStartCountsInfinityAndMoves(t *testing.T) {
+	c := newCluster(t, 41, 3, plain())
+	c.failures["r0 start node1"] = 1
+	for i := range c.nodes {
+		c.boot(i)
+	}
+	c.waitFor("start elsewhere", 5*time.Second, func() bool { return c.idle() && c.allRunning() })
+}
+
+func TestShutdownDrainsThenLeaves(t *testing.T) {
+	for i := range 3 {
+		c := formed(t, uint64(50+i), plain())
+		n := c.nodes[i]
+		n.do(func(now Time) { n.core.RequestShutdown(now, 9999) })
+		c.waitFor("drain", 5*time.Second, func() bool { _, ok := n.replies[9999]; return ok })
+		if len(n.lrm.active) > 0 {
+			c.fatalf("left with %v active", n.lrm.active)
+		}
+		c.waitFor("others idle", 5*time.Second, func() bool { return c.idle() && c.allRunning() })
+		c.crash(i)
+		c.runFor(3 * time.Second)
+		c.boot(i)
+		c.waitFor("return", 5*time.Second, func() bool { return c.idle() && n.core.joined > 0 })
+	}
+}
+
+func TestRebootedNodeJoinsAgain(t *testing.T) {
+	for _, config := range []string{plain(), fencing3()} {
+		c := formed(t, 60, config)
+		c.crash(1)
+		c.waitFor("failover", 5*time.Second, func() bool { return c.idle() && c.allRunning() })
+		c.boot(1)
+		c.runFor(50 * time.Millisecond)
+		c.waitFor("rejoin", 5*time.Second, func() bool { return c.idle() && c.nodes[1].core.joined > 0 })
+		c.runFor(time.Minute)
+		if !c.allRunning() {
+			c.fatalf("not all running")
+		}
+	}
+}

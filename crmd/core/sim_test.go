@@ -1,0 +1,646 @@
+// SPDX-FileCopyrightText: The Quorate authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+package core
+
+import (
+	"container/heap"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/beevik/etree"
+
+	"github.com/quorate/quorate/cib"
+	"github.com/quorate/quorate/cib/attrs"
+	"github.com/quorate/quorate/cib/document"
+	"github.com/quorate/quorate/cib/operation"
+	"github.com/quorate/quorate/cib/patch"
+	"github.com/quorate/quorate/crmd/fsa"
+	"github.com/quorate/quorate/crmd/wire"
+	"github.com/quorate/quorate/lrmd"
+	"github.com/quorate/quorate/messaging"
+	"github.com/quorate/quorate/pengine"
+	"github.com/quorate/quorate/transition"
+	"github.com/quorate/quorate/transition/graph"
+	"github.com/quorate/quorate/transition/machine"
+)
+
+// A cluster is N whole controllers with simulated rings, CIBs, executors, policy
+// engines and real transition machines, driven from one seed.
+type cluster struct {
+	t      *testing.T
+	seed   uint64
+	rng    *rand.Rand
+	now    time.Duration
+	queue  eventQueue
+	seq    int
+	nodes  []*simNode
+	part   map[int]int // node index → partition
+	ring   uint64
+	client uint64
+	config string
+	log    []string
+	check  checker
+	// fenceOK tells whether a fence device works.
+	fenceOK  func(target string) bool
+	fenced   map[string]int
+	schedule func(root *etree.Element, now time.Time) (*graph.Graph, pengine.Reply)
+	failures map[string]int // "RSC ACTION NODE" → exit code
+	graphs   int
+	verbose  bool
+}
+
+type simEvent struct {
+	at  time.Duration
+	seq int
+	f   func()
+}
+
+type eventQueue []simEvent
+
+func (q eventQueue) Len() int { return len(q) }
+func (q eventQueue) Less(i, j int) bool {
+	return q[i].at < q[j].at || (q[i].at == q[j].at && q[i].seq < q[j].seq)
+}
+func (q eventQueue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q *eventQueue) Push(x any)   { *q = append(*q, x.(simEvent)) }
+func (q *eventQueue) Pop() any {
+	old := *q
+	e := old[len(old)-1]
+	*q = old[:len(old)-1]
+	return e
+}
+
+type simNode struct {
+	c       *cluster
+	i       int
+	id      messaging.NodeID
+	name    string
+	up      bool // the machine runs
+	crm     bool // its controller runs
+	gen     int  // of the machine
+	crmGen  int  // of the controller
+	core    *Core
+	member  messaging.MemberID
+	inGroup bool
+	root    *etree.Element
+	table   attrs.Table
+	lrm     *simLRM
+	m       *machine.Machine
+	mGen    int
+	timers  map[string]int
+	last    map[string]time.Duration
+	ids     int
+	exited  error
+	replies map[Token]error
+}
+
+var epoch = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func newCluster(t *testing.T, seed uint64, n int, config string) *cluster {
+	c := &cluster{
+		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), part: map[int]int{}, config: config,
+		fenceOK: func(string) bool { return true }, fenced: map[string]int{}, failures: map[string]int{},
+		check: newChecker(),
+	}
+	c.schedule = naive
+	for i := range n {
+		c.nodes = append(c.nodes, &simNode{c: c, i: i, id: messaging.NodeID(i + 1), name: fmt.Sprintf("node%d", i+1)})
+	}
+	return c
+}
+
+func (c *cluster) after(d time.Duration, f func()) {
+	c.seq++
+	heap.Push(&c.queue, simEvent{c.now + d, c.seq, f})
+}
+
+func (c *cluster) tracef(format string, args ...any) {
+	line := fmt.Sprintf("%10.3f ", c.now.Seconds()) + fmt.Sprintf(format, args...)
+	c.log = append(c.log, line)
+	if c.verbose {
+		c.t.Log(line)
+	}
+}
+
+// runFor lets virtual time pass.
+func (c *cluster) runFor(d time.Duration) {
+	until := c.now + d
+	for len(c.queue) > 0 && c.queue[0].at <= until {
+		e := heap.Pop(&c.queue).(simEvent)
+		c.now = e.at
+		e.f()
+		if c.check.violation != "" {
+			c.fatalf("%s", c.check.violation)
+		}
+	}
+	c.now = until
+}
+
+func (c *cluster) fatalf(format string, args ...any) {
+	c.t.Helper()
+	tail := c.log
+	if len(tail) > 250 {
+		tail = tail[len(tail)-250:]
+	}
+	c.t.Fatalf("seed %d: %s\n%s", c.seed, fmt.Sprintf(format, args...), strings.Join(tail, "\n"))
+}
+
+// waitFor runs until the condition holds.
+func (c *cluster) waitFor(what string, limit time.Duration, cond func() bool) time.Duration {
+	c.t.Helper()
+	from := c.now
+	for c.now-from < limit {
+		if cond() {
+			return c.now - from
+		}
+		c.runFor(5 * time.Millisecond)
+	}
+	for _, n := range c.nodes {
+		if n.up && n.crm {
+			c.tracef("%s: %s dc=%v hold=%q dirty=%v need=%v have=%v writes=%d", n.name, n.core.state, n.core.am, n.core.holdBack(), n.core.te.dirty, n.core.need, n.core.version, len(n.core.writes))
+		}
+	}
+	c.fatalf("%s: not within %v", what, limit)
+	return 0
+}
+
+func (c *cluster) jitter(most time.Duration) time.Duration {
+	return time.Duration(c.rng.Int64N(int64(most) + 1))
+}
+
+// --- machines
+
+func (c *cluster) boot(i int) {
+	n := c.nodes[i]
+	n.up = true
+	n.gen++
+	n.root, n.table = nil, attrs.Table{}
+	for _, o := range c.nodes {
+		if o != n && o.up && o.root != nil && c.part[o.i] == c.part[i] {
+			n.root, n.table = document.Clone(o.root), o.table
+		}
+	}
+	if n.root == nil {
+		n.root = document.Empty("pacemaker-3.9")
+		conf, err := document.Parse([]byte(c.config))
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		n.root.RemoveChild(document.Child(n.root, "configuration"))
+		n.root.InsertChildAt(0, conf)
+	}
+	n.lrm = newSimLRM(n)
+	c.tracef("%s boots", n.name)
+	n.startCRM()
+	c.membership()
+}
+
+func (n *simNode) startCRM() {
+	n.crm = true
+	n.crmGen++
+	n.timers, n.last = map[string]int{}, map[string]time.Duration{}
+	n.m, n.inGroup, n.exited = nil, false, nil
+	n.replies = map[Token]error{}
+	n.member = messaging.MemberID{}
+	cfg := DefaultConfig(n.id, n.name, func() string {
+		n.ids++
+		return fmt.Sprintf("%08d-0000-4000-8000-%04d%08d", n.i+1, n.crmGen, n.ids)
+	})
+	cfg.Cluster = "sim"
+	n.core = New(cfg)
+	n.do(func(t Time) { n.core.Start(t) })
+	n.do(func(t Time) { n.core.Quorum(t, n.c.view(n)) })
+	n.do(func(t Time) { n.core.LRMSnapshot(t, n.lrm.snapshot()) })
+	n.do(func(t Time) { n.core.CIBSnapshot(t, n.root, operation.VersionOf(n.root)) })
+}
+
+// do runs one event of the controller and its effects.
+func (n *simNode) do(f func(Time)) {
+	if !n.up || !n.crm {
+		return
+	}
+	f(Time{n.c.now, epoch.Add(n.c.now)})
+	for _, e := range n.core.Take() {
+		n.effect(e)
+	}
+}
+
+// later delivers to the controller after a while, in order for each channel.
+func (n *simNode) later(channel string, d time.Duration, f func(Time)) {
+	if !n.crm {
+		return
+	}
+	gen, crm := n.gen, n.crmGen
+	at := max(n.c.now+d, n.last[channel])
+	n.last[channel] = at
+	n.c.after(at-n.c.now, func() {
+		if n.gen == gen && n.crmGen == crm {
+			n.do(f)
+		}
+	})
+}
+
+// crash stops the machine at once.
+func (c *cluster) crash(i int) {
+	n := c.nodes[i]
+	if !n.up {
+		return
+	}
+	c.tracef("%s crashes", n.name)
+	n.up, n.crm, n.inGroup = false, false, false
+	n.gen++
+	c.check.died(n.name)
+	c.after(time.Second, c.membership)
+}
+
+// killCRM ends the controller alone; its supervisor starts it again after a
+// while.
+func (c *cluster) killCRM(i int, back time.Duration) {
+	n := c.nodes[i]
+	if !n.up || !n.crm {
+		return
+	}
+	c.tracef("controller of %s killed", n.name)
+	was := n.member
+	n.crm, n.inGroup = false, false
+	n.crmGen++
+	c.groupChange(nil, []messaging.MemberChange{{Member: was, Reason: messaging.ReasonProcDown}}, c.part[i])
+	gen := n.gen
+	c.after(back, func() {
+		if n.gen == gen && !n.crm {
+			n.startCRM()
+		}
+	})
+}
+
+// --- ring, group, quorum
+
+func (c *cluster) view(n *simNode) messaging.QuorumView {
+	v := messaging.QuorumView{Ring: messaging.RingID{Rep: 1, Seq: c.ring}, Self: n.id}
+	for _, o := range c.nodes {
+		member := o.up && c.part[o.i] == c.part[n.i]
+		if member {
+			v.TotalVotes++
+		}
+		v.Nodes = append(v.Nodes, messaging.Node{ID: o.id, Name: o.name, Votes: 1, Member: member})
+	}
+	v.Quorum = uint32(len(c.nodes)/2 + 1)
+	v.Quorate = v.TotalVotes >= v.Quorum
+	return v
+}
+
+// membership tells everybody of a new ring: views and configuration changes.
+func (c *cluster) membership() {
+	c.ring++
+	for _, n := range c.nodes {
+		if !n.up {
+			continue
+		}
+		v := c.view(n)
+		n.later("quorum", c.jitter(3*time.Millisecond), func(t Time) { n.core.Quorum(t, v) })
+	}
+	for _, p := range c.partitions() {
+		c.groupChange(nil, nil, p)
+	}
+}
+
+func (c *cluster) partitions() []int {
+	var list []int
+	for i := range c.nodes {
+		list = append(list, c.part[i])
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// groupChange delivers a configuration change to the controllers of a
+// partition. Each compares it with the members that it knew.
+func (c *cluster) groupChange(joined, left []messaging.MemberChange, part int) {
+	var members []messaging.MemberID
+	for _, n := range c.nodes {
+		if n.inGroup && c.part[n.i] == part {
+			members = append(members, n.member)
+		}
+	}
+	ring := messaging.RingID{Rep: 1, Seq: c.ring}
+	for _, n := range c.nodes {
+		if !n.inGroup || c.part[n.i] != part {
+			continue
+		}
+		cc := &messaging.ConfigChange{Ring: ring, Members: members}
+		for _, m := range members {
+			if !slices.Contains(n.known(), m) {
+				cc.Joined = append(cc.Joined, messaging.MemberChange{Member: m, Reason: messaging.ReasonJoin})
+			}
+		}
+		for _, m := range n.known() {
+			if !slices.Contains(members, m) {
+				ch := messaging.MemberChange{Member: m, Reason: messaging.ReasonNodeDown}
+				for _, l := range left {
+					if l.Member == m {
+						ch = l
+					}
+				}
+				cc.Left = append(cc.Left, ch)
+			}
+		}
+		n.setKnown(members)
+		if len(cc.Joined)+len(cc.Left) > 0 {
+			n.later("group", c.jitter(3*time.Millisecond), func(t Time) { n.core.ConfigChange(t, cc) })
+		}
+	}
+	_ = joined
+}
+
+var knownMembers = map[*simNode][]messaging.MemberID{}
+
+func (n *simNode) known() []messaging.MemberID     { return knownMembers[n] }
+func (n *simNode) setKnown(m []messaging.MemberID) { knownMembers[n] = slices.Clone(m) }
+
+func (c *cluster) send(n *simNode, m *wire.Message) {
+	b, err := wire.Encode(m)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	from := n.member
+	for _, o := range c.nodes {
+		if o.inGroup && c.part[o.i] == c.part[n.i] {
+			msg, err := wire.Decode(b)
+			if err != nil {
+				c.t.Fatal(err)
+			}
+			o.later("group", c.jitter(2*time.Millisecond), func(t Time) { o.core.Message(t, from, msg) })
+		}
+	}
+}
+
+// split puts nodes into partitions; heal brings them together.
+func (c *cluster) split(part map[int]int) {
+	c.tracef("partition %v", part)
+	c.part = part
+	c.after(time.Second, c.membership)
+}
+
+func (c *cluster) heal() {
+	c.tracef("heal")
+	c.part = map[int]int{}
+	// The CIBs meet first: the best version wins.
+	var best *simNode
+	for _, n := range c.nodes {
+		if n.up && (best == nil || less(operation.VersionOf(best.root), operation.VersionOf(n.root))) {
+			best = n
+		}
+	}
+	for _, n := range c.nodes {
+		if n.up && n != best {
+			n.root, n.table = document.Clone(best.root), best.table
+			root := n.root
+			n.later("cib", 0, func(t Time) { n.core.CIBSnapshot(t, root, operation.VersionOf(root)) })
+		}
+	}
+	c.membership()
+}
+
+// --- effects
+
+func (n *simNode) effect(e Effect) {
+	c := n.c
+	switch e := e.(type) {
+	case JoinGroup:
+		c.after(c.jitter(5*time.Millisecond), n.joinGroup(n.crmGen))
+	case LeaveGroup:
+		was := n.member
+		n.inGroup, n.crm = false, false
+		n.crmGen++
+		c.groupChange(nil, []messaging.MemberChange{{Member: was, Reason: messaging.ReasonLeave}}, c.part[n.i])
+	case Send:
+		if n.inGroup {
+			c.send(n, e.Msg)
+		}
+	case Write:
+		n.write(e.Token, func(o *simNode) (cib.Version, error) { return o.apply(e.Req) })
+	case Attr:
+		n.write(e.Token, func(o *simNode) (cib.Version, error) { return o.attr(e.Up) })
+	case Compute:
+		root, err := document.Parse(e.Req.CIB)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		g, reply := c.schedule(root, e.Req.Now)
+		c.graphs++
+		reply.InputFile = fmt.Sprintf("pe-input-%d.bz2", c.graphs)
+		n.later("pengine", c.jitter(5*time.Millisecond), func(t Time) { n.core.Computed(t, e.Token, g, reply, nil) })
+	case Begin:
+		n.begin(e)
+	case Confirm:
+		if n.m != nil {
+			out, err := n.m.Confirm(c.now, e.Confirm)
+			if err != nil {
+				c.fatalf("%s: confirm: %v", n.name, err)
+			}
+			n.steps(out)
+		}
+	case Abort:
+		if n.m != nil {
+			n.steps(n.m.Abort(c.now, e.Abort))
+		}
+	case SetTimer:
+		n.timers[e.Name]++
+		set := n.timers[e.Name]
+		crm := n.crmGen
+		c.after(max(e.At-c.now, 0), func() {
+			if n.crmGen == crm && n.timers[e.Name] == set {
+				n.do(func(t Time) { n.core.TimerFired(t, e.Name) })
+			}
+		})
+	case StopTimer:
+		n.timers[e.Name]++
+	default:
+		n.effectMore(e)
+	}
+}
+
+func (n *simNode) effectMore(e Effect) {
+	c := n.c
+	switch e := e.(type) {
+	case Execute:
+		id := n.lrm.execute(e.Op)
+		n.later("lrm", 0, func(t Time) { n.core.Accepted(t, e.Token, id, nil) })
+	case CancelOp:
+		known := n.lrm.cancel(e.Resource, e.Action, e.Interval)
+		n.later("lrm", 0, func(t Time) { n.core.Cancelled(t, e.Token, known, nil) })
+	case ForgetRsc:
+		n.lrm.forget(e.Resource)
+		n.later("lrm", 0, func(t Time) { n.core.Cancelled(t, e.Token, true, nil) })
+	case Metadata:
+		n.later("meta", c.jitter(30*time.Millisecond), func(t Time) { n.core.GotMetadata(t, e.Agent, dummyMetadata, nil) })
+	case RunFence:
+		c.runFence(n, e)
+	case Reply:
+		n.replies[e.Token] = e.Err
+	case Log:
+		if e.Level > Debug {
+			c.tracef("%s: %s %v", n.name, e.Msg, e.Attrs)
+		}
+	case StateChanged:
+		c.tracef("%s: %s -> %s [%s %s]", n.name, e.From, e.To, e.Input, e.Cause)
+	case Exit:
+		n.exited = e.Err
+		n.crm, n.inGroup = false, false
+		n.crmGen++
+		c.groupChange(nil, []messaging.MemberChange{{Member: n.member, Reason: messaging.ReasonProcDown}}, c.part[n.i])
+	}
+}
+
+func (n *simNode) joinGroup(crm int) func() {
+	return func() {
+		if n.crmGen != crm || !n.up {
+			return
+		}
+		n.c.client++
+		n.member = messaging.MemberID{Node: n.id, Client: n.c.client}
+		n.inGroup = true
+		n.setKnown(nil)
+		self := n.member
+		n.later("group", 0, func(t Time) { n.core.GroupJoined(t, self) })
+		n.c.groupChange(nil, nil, n.c.part[n.i])
+	}
+}
+
+func (c *cluster) runFence(n *simNode, e RunFence) {
+	gen := n.gen
+	c.after(e.Run.Delay+200*time.Millisecond+c.jitter(300*time.Millisecond), func() {
+		if n.gen != gen {
+			return
+		}
+		var err error
+		if c.fenceOK(e.Run.Target) {
+			for i, o := range c.nodes {
+				if o.name == e.Run.Target {
+					c.fenced[o.name]++
+					c.check.fence(o.name)
+					c.crash(i)
+				}
+			}
+		} else {
+			err = fmt.Errorf("the power switch does not answer")
+		}
+		c.tracef("%s ran %s against %s: %v", n.name, e.Device.ID, e.Run.Target, err)
+		n.later("fence", 0, func(t Time) { n.core.FenceRan(t, e.Run.ID, e.Run.Op, err) })
+	})
+}
+
+// write orders a change of the CIB among the nodes of the partition.
+func (n *simNode) write(t Token, apply func(*simNode) (cib.Version, error)) {
+	c := n.c
+	gen, crm, part := n.gen, n.crmGen, c.part[n.i]
+	c.after(time.Millisecond, func() {
+		if n.gen != gen || c.part[n.i] != part {
+			return
+		}
+		for _, o := range c.nodes {
+			if !o.up || c.part[o.i] != part {
+				continue
+			}
+			v, err := apply(o)
+			if o == n && n.crmGen == crm {
+				n.later("cibdone", c.jitter(2*time.Millisecond), func(now Time) { n.core.WriteDone(now, t, v, err) })
+			}
+		}
+	})
+}
+
+func (n *simNode) apply(req cib.Request) (cib.Version, error) {
+	out, err := operation.Apply(n.root, req, operation.Meta{Written: "Fri Jan  2 03:04:05 2026"})
+	if err != nil {
+		return cib.Version{}, err
+	}
+	if out.Changed {
+		diff := patch.Make(n.root, out.Root)
+		n.root = out.Root
+		root := out.Root
+		n.later("cib", n.c.jitter(2*time.Millisecond), func(t Time) {
+			n.core.CIBChanged(t, root, operation.VersionOf(root), diff)
+		})
+	}
+	return out.Result.Version, nil
+}
+
+func (n *simNode) attr(up cib.AttrUpdate) (cib.Version, error) {
+	eff, err := n.table.Apply(n.root, attrs.Update{AttrUpdate: up, NodeID: attrs.NodeID(n.root, up.Node)})
+	v := operation.VersionOf(n.root)
+	for _, req := range eff.Writes {
+		if v, err = n.apply(req); err != nil {
+			return v, err
+		}
+	}
+	return v, err
+}
+
+func (n *simNode) begin(e Begin) {
+	m, err := machine.New(e.Graph, e.Opts)
+	if err != nil {
+		n.c.fatalf("%s: graph refused: %v\n%s", n.name, err, graph.Marshal(e.Graph))
+	}
+	n.m = m
+	n.mGen++
+	n.steps(m.Start(n.c.now))
+}
+
+func (n *simNode) steps(out machine.Output) {
+	for _, a := range out.Timeouts {
+		n.later("te", 0, func(t Time) { n.core.Step(t, &transition.Timeout{Action: a}) })
+	}
+	for _, a := range out.Fire {
+		n.later("te", 0, func(t Time) { n.core.Step(t, &transition.Fire{Action: a}) })
+	}
+	if out.Done != nil {
+		n.later("te", 0, func(t Time) { n.core.Step(t, out.Done) })
+	}
+	if at, ok := n.m.Deadline(); ok {
+		g, m := n.mGen, n.m
+		n.c.after(max(at-n.c.now, 0), func() {
+			if n.mGen == g && n.m == m && m.Over() == nil {
+				n.steps(m.Tick(n.c.now))
+			}
+		})
+	}
+}
+
+// --- what tests ask
+
+func (c *cluster) dc() *simNode {
+	for _, n := range c.nodes {
+		if n.up && n.crm && n.core.am {
+			return n
+		}
+	}
+	return nil
+}
+
+// idle tells whether each partition with a DC has nothing left to do.
+func (c *cluster) idle() bool {
+	for _, n := range c.nodes {
+		if !n.up || !n.crm {
+			continue
+		}
+		if s := n.core.State(); s != fsa.Idle && s != fsa.NotDC {
+			return false
+		}
+		if n.core.am && !n.core.Status().Idle {
+			return false
+		}
+	}
+	return c.dc() != nil
+}
+
+func (c *cluster) runningOn(rsc string) string {
+	return strings.Join(c.check.where(rsc), ",")
+}
+
+var _ = lrmd.StatusDone
