@@ -190,12 +190,12 @@ func (c *Core) receive(from messaging.NodeID, packet []byte) {
 	case wire.TypeMcast:
 		var m wire.Mcast
 		if m, err = wire.DecodeMcast(packet); err == nil {
-			c.onMcast(from, &m, packet)
+			c.onMcast(&m, packet)
 		}
 	case wire.TypeMergeDetect:
 		var m wire.MergeDetect
 		if m, err = wire.DecodeMergeDetect(packet); err == nil {
-			c.onForeign(from, m.Ring, "merge detect")
+			c.onMergeDetect(from, m.Ring)
 		}
 	case wire.TypeJoin:
 		var j wire.Join

@@ -194,8 +194,8 @@ func (c *Core) consensusExpired(why string, again bool) {
 	c.enterGather(why)
 }
 
-// onForeign handles a packet of another ring.
-func (c *Core) onForeign(from messaging.NodeID, ring messaging.RingID, why string) {
+// onMergeDetect hears of another ring.
+func (c *Core) onMergeDetect(from messaging.NodeID, ring messaging.RingID) {
 	if ring == c.ring || ring == c.oldRing {
 		return
 	}
@@ -224,7 +224,7 @@ func (c *Core) onForeign(from messaging.NodeID, ring messaging.RingID, why strin
 		return
 	}
 	c.proc = c.proc.with(from)
-	c.enterGather(why + " from " + nodeName(from))
+	c.enterGather("merge detect from " + nodeName(from))
 }
 
 // suspect takes the link layer's word that a node is dead: it need not be
@@ -251,12 +251,16 @@ func (c *Core) suspect(n messaging.NodeID) {
 
 func (c *Core) unsuspect(n messaging.NodeID) { c.suspects = c.suspects.minus(nodeSet{n}) }
 
-// sendMergeDetect tells other rings of this one.
+// sendMergeDetect tells other rings of this one, busy or idle. Only the
+// representative does: a ring that cannot hear it could not merge anyway.
 func (c *Core) sendMergeDetect() {
 	if c.state != Operational || c.memb[0] != c.self {
 		return
 	}
+	c.setTimer(TimerMerge, c.cfg.Merge)
+	if c.penalties.closed(c.now) {
+		return // do not call whom I would not let in
+	}
 	m := wire.MergeDetect{Ring: c.ring}
 	c.out.send(0, m.Append(nil), false)
-	c.setTimer(TimerMerge, c.cfg.Merge)
 }

@@ -11,11 +11,13 @@ import (
 
 // A node that hears but is not heard (or the reverse) joins, is evicted, joins
 // again, without end, and each time the whole ring stands still. Who is evicted
-// often is therefore not let in at once.
+// often is therefore not let in at once. Whoever keeps another out does not
+// call for merges meanwhile: the other would stand still for an answer, count
+// that against him in turn, and the two might never be open at the same time.
 const (
 	penaltyFree   = 4               // evictions in penaltyWindow that cost nothing
 	penaltyWindow = 2 * time.Minute // since the first of them
-	penaltyMax    = 30 * time.Second
+	penaltyMax    = 20 * time.Second
 )
 
 type penalty struct {
@@ -52,6 +54,16 @@ func (p penalties) ignored(n messaging.NodeID, now time.Duration) bool {
 	for i := range p {
 		if p[i].node == n {
 			return now < p[i].until
+		}
+	}
+	return false
+}
+
+// closed tells whether anybody has to wait.
+func (p penalties) closed(now time.Duration) bool {
+	for i := range p {
+		if now < p[i].until {
+			return true
 		}
 	}
 	return false

@@ -307,7 +307,7 @@ func (s *scenario) recover(c *cluster) {
 	c.net.Heal()
 	c.net.SetFaults(s.faults)
 	// Penalties for nodes that flapped run out within their maximum.
-	bound := c.w.Now() + 30*time.Second + 6*(s.cfg.Token*3)
+	bound := c.w.Now() + 50*time.Second + 6*(s.cfg.Token*3)
 	ok := c.w.Run(bound, func() bool { return c.failed() || c.whole() })
 	c.check.expect("one ring after the faults", ok, "after %v: %s", bound, c.describe())
 	if c.failed() {
