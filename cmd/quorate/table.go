@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/quorate/quorate/internal/cli"
+	"github.com/quorate/quorate/internal/cli/crmmon"
 	"github.com/quorate/quorate/internal/cli/run"
 )
 
@@ -15,5 +16,6 @@ import (
 func tools() []cli.Tool {
 	return slices.Concat(
 		run.Tools(),
+		crmmon.Tools(),
 	)
 }

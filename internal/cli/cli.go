@@ -78,7 +78,7 @@ func Execute(ctx context.Context, io *IO, cmd *cobra.Command, args []string) int
 	if args == nil {
 		args = []string{} // cobra would take the process's own
 	}
-	cmd.SetArgs(args)
+	cmd.SetArgs(optionalValues(cmd.Flags(), args))
 	err := cmd.ExecuteContext(ctx)
 	return Report(io, err)
 }
@@ -92,6 +92,38 @@ func Report(io *IO, err error) int {
 		io.Errorf("%s\n", msg)
 	}
 	return int(exit.Of(err))
+}
+
+// optionalValues lets a short option whose value is optional take the rest of
+// its cluster as the value, as getopt does: -1m3 becomes -1m=3.
+func optionalValues(fs *pflag.FlagSet, args []string) []string {
+	out := make([]string, 0, len(args))
+	for i, arg := range args {
+		if arg == "--" {
+			return append(out, args[i:]...)
+		}
+		if len(arg) > 2 && arg[0] == '-' && arg[1] != '-' {
+			arg = optionalInCluster(fs, arg)
+		}
+		out = append(out, arg)
+	}
+	return out
+}
+
+func optionalInCluster(fs *pflag.FlagSet, arg string) string {
+	for i := 1; i < len(arg)-1; i++ {
+		f := fs.ShorthandLookup(arg[i : i+1])
+		if f == nil || f.NoOptDefVal == "" {
+			return arg
+		}
+		if t := f.Value.Type(); t != "bool" && t != "count" {
+			if arg[i+1] == '=' {
+				return arg
+			}
+			return arg[:i+1] + "=" + arg[i+1:]
+		}
+	}
+	return arg
 }
 
 func prepare(io *IO, cmd *cobra.Command) {
