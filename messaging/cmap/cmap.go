@@ -4,7 +4,6 @@
 package cmap
 
 import (
-	"errors"
 	"fmt"
 	"sort"
 	"strconv"
@@ -27,11 +26,11 @@ const maxEntries = 1 << 16
 var (
 	// ErrKey: a key is too short, too long or holds a character that keys may
 	// not have.
-	ErrKey = errors.New("cmap: invalid key")
+	ErrKey = fmt.Errorf("%w: cmap key", messaging.ErrInvalid)
 	// ErrType: a type is unknown, or the value does not fit it.
-	ErrType = errors.New("cmap: invalid type or value")
+	ErrType = fmt.Errorf("%w: cmap type or value", messaging.ErrInvalid)
 	// ErrFull: the map holds as many keys as it may.
-	ErrFull = errors.New("cmap: too many keys")
+	ErrFull = fmt.Errorf("%w: too many keys in cmap", messaging.ErrInvalid)
 )
 
 // A Map is a set of typed keys. The zero value is not usable; call [New].

@@ -202,6 +202,12 @@ func (m *member) acquire(ctx context.Context, weight int64) error {
 // Next waits for the next event of the group.
 func (m *member) Next(ctx context.Context) (messaging.Event, error) { return m.queue.next(ctx) }
 
+// NextBatch waits for the next event and takes what else is there: at most count
+// events, and no more after size bytes.
+func (m *member) NextBatch(ctx context.Context, count, size int) ([]messaging.Event, error) {
+	return m.queue.batch(ctx, count, size)
+}
+
 // Leave ends the membership.
 func (m *member) Leave(ctx context.Context) error {
 	return m.e.call(ctx, func() { m.e.dropMember(m, messaging.ReasonLeave) })

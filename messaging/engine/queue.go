@@ -5,6 +5,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/quorate/quorate/messaging"
@@ -81,6 +82,16 @@ func (q *eventQueue) wakeLocked() {
 
 // next takes the oldest event, waiting for one.
 func (q *eventQueue) next(ctx context.Context) (messaging.Event, error) {
+	evs, err := q.batch(ctx, 1, 0)
+	if err != nil {
+		return nil, err
+	}
+	return evs[0], nil
+}
+
+// batch takes the oldest events, waiting for one: at most count, and no more
+// after one has brought the bodies to size bytes.
+func (q *eventQueue) batch(ctx context.Context, count, size int) ([]messaging.Event, error) {
 	for {
 		q.mu.Lock()
 		if q.err != nil {
@@ -90,17 +101,9 @@ func (q *eventQueue) next(ctx context.Context) (messaging.Event, error) {
 			return nil, err
 		}
 		if len(q.events) > 0 {
-			ev := q.events[0]
-			q.events[0] = nil
-			q.events = q.events[1:]
-			q.bytes -= sizeOf(ev)
-			if len(q.events) == 0 {
-				q.events = nil
-			} else {
-				q.wakeLocked()
-			}
+			out := q.takeLocked(count, size)
 			q.mu.Unlock()
-			return ev, nil
+			return out, nil
 		}
 		q.mu.Unlock()
 		select {
@@ -109,6 +112,24 @@ func (q *eventQueue) next(ctx context.Context) (messaging.Event, error) {
 		case <-q.signal:
 		}
 	}
+}
+
+func (q *eventQueue) takeLocked(count, size int) []messaging.Event {
+	n, bytes := 0, 0
+	for n < len(q.events) && n < count && (n == 0 || bytes < size) {
+		bytes += sizeOf(q.events[n])
+		n++
+	}
+	out := slices.Clone(q.events[:n])
+	clear(q.events[:n])
+	q.events = q.events[n:]
+	q.bytes -= bytes
+	if len(q.events) == 0 {
+		q.events = nil
+	} else {
+		q.wakeLocked()
+	}
+	return out
 }
 
 // ended tells why the queue has ended, or nil.

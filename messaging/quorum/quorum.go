@@ -4,7 +4,6 @@
 package quorum
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -16,7 +15,7 @@ import (
 var (
 	// ErrVotes: the number asked for would make the cluster inquorate or is
 	// below the votes that are present.
-	ErrVotes = errors.New("quorum: expected votes out of range")
+	ErrVotes = fmt.Errorf("%w: expected votes out of range", messaging.ErrInvalid)
 )
 
 // MaxVotes bounds the votes of one node and the expected votes.

@@ -1,0 +1,178 @@
+// SPDX-FileCopyrightText: The Quorate authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+package client
+
+import (
+	"context"
+	"sync"
+
+	"google.golang.org/grpc"
+
+	"github.com/quorate/quorate/internal/ipc"
+	"github.com/quorate/quorate/messaging"
+	"github.com/quorate/quorate/messaging/server/wire"
+	pb "github.com/quorate/quorate/proto/messaging/v1"
+)
+
+var (
+	_ messaging.Bus   = (*Bus)(nil)
+	_ messaging.Admin = (*Bus)(nil)
+)
+
+// A Bus is a connection to a node's messaging daemon.
+type Bus struct {
+	conn *grpc.ClientConn
+	rpc  pb.BusClient
+	errs ipc.ErrorTable
+
+	mu     sync.Mutex
+	groups map[*group]bool // guarded by mu
+	closed bool            // guarded by mu
+}
+
+// Dial returns a bus over the socket at path. It does not wait for the daemon:
+// calls fail with ipc.ErrUnavailable while that is away.
+func Dial(path string) (*Bus, error) {
+	conn, err := ipc.Dial(path)
+	if err != nil {
+		return nil, err
+	}
+	return New(conn), nil
+}
+
+// New makes a bus of a connection, which it owns from here on.
+func New(conn *grpc.ClientConn) *Bus {
+	return &Bus{conn: conn, rpc: pb.NewBusClient(conn), errs: wire.Errors(), groups: map[*group]bool{}}
+}
+
+func (b *Bus) err(err error) error {
+	if err == nil {
+		return nil
+	}
+	return b.errs.FromStatus(err)
+}
+
+// Status describes the node.
+func (b *Bus) Status(ctx context.Context) (messaging.Status, error) {
+	r, err := b.rpc.Status(ctx, &pb.StatusRequest{})
+	return wire.ToStatus(r), b.err(err)
+}
+
+// Cmap reads keys by prefix.
+func (b *Bus) Cmap(ctx context.Context, prefix string) ([]messaging.CmapEntry, error) {
+	r, err := b.rpc.Cmap(ctx, &pb.CmapRequest{Prefix: prefix})
+	var out []messaging.CmapEntry
+	for _, e := range r.GetEntries() {
+		out = append(out, wire.ToEntry(e))
+	}
+	return out, b.err(err)
+}
+
+// SetCmap sets one key.
+func (b *Bus) SetCmap(ctx context.Context, e messaging.CmapEntry) error {
+	_, err := b.rpc.SetCmap(ctx, &pb.SetCmapRequest{Entry: wire.FromEntry(e)})
+	return b.err(err)
+}
+
+// SetExpectedVotes changes the expected votes.
+func (b *Bus) SetExpectedVotes(ctx context.Context, votes uint32) error {
+	_, err := b.rpc.SetExpectedVotes(ctx, &pb.SetExpectedVotesRequest{Votes: votes})
+	return b.err(err)
+}
+
+// SetVotes changes one node's votes.
+func (b *Bus) SetVotes(ctx context.Context, node messaging.NodeID, votes uint32) error {
+	_, err := b.rpc.SetVotes(ctx, &pb.SetVotesRequest{Node: uint32(node), Votes: votes})
+	return b.err(err)
+}
+
+// Groups lists the groups.
+func (b *Bus) Groups(ctx context.Context) ([]messaging.GroupInfo, error) {
+	r, err := b.rpc.Groups(ctx, &pb.GroupsRequest{})
+	return wire.ToGroups(r), b.err(err)
+}
+
+// Reload makes all nodes read their configuration again.
+func (b *Bus) Reload(ctx context.Context) error {
+	_, err := b.rpc.Reload(ctx, &pb.ReloadRequest{})
+	return b.err(err)
+}
+
+// Shutdown ends the daemon.
+func (b *Bus) Shutdown(ctx context.Context) error {
+	_, err := b.rpc.Shutdown(ctx, &pb.ShutdownRequest{})
+	return b.err(err)
+}
+
+// WatchQuorum gives the view and its changes.
+func (b *Bus) WatchQuorum(ctx context.Context) (messaging.QuorumWatch, error) {
+	wctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stream, err := b.rpc.WatchQuorum(wctx, &pb.WatchQuorumRequest{})
+	if err != nil {
+		cancel()
+		return nil, b.err(err)
+	}
+	w := &watch{cancel: cancel, views: make(chan messaging.QuorumView, 1), ended: make(chan struct{})}
+	go w.run(b, stream)
+	return w, nil
+}
+
+type watch struct {
+	cancel context.CancelFunc
+	views  chan messaging.QuorumView // the newest one that was not read
+	ended  chan struct{}
+	err    error // set before ended is closed
+}
+
+// run keeps the newest view: one that nobody read makes room for the next.
+func (w *watch) run(b *Bus, stream grpc.ServerStreamingClient[pb.WatchQuorumResponse]) {
+	defer close(w.ended)
+	for {
+		r, err := stream.Recv()
+		if err != nil {
+			w.err = closedBy(b.err(err))
+			return
+		}
+		select {
+		case <-w.views:
+		default:
+		}
+		w.views <- wire.ToView(r.GetView())
+	}
+}
+
+// Next returns the newest view that was not returned yet, waiting for one.
+func (w *watch) Next(ctx context.Context) (messaging.QuorumView, error) {
+	select {
+	case v := <-w.views:
+		return v, nil
+	default:
+	}
+	select {
+	case v := <-w.views:
+		return v, nil
+	case <-w.ended:
+		return messaging.QuorumView{}, w.err
+	case <-ctx.Done():
+		return messaging.QuorumView{}, ctx.Err()
+	}
+}
+
+// Close ends the watch.
+func (w *watch) Close() error {
+	w.cancel()
+	<-w.ended
+	return nil
+}
+
+// Close ends all groups and the connection.
+func (b *Bus) Close() error {
+	b.mu.Lock()
+	b.closed = true
+	for g := range b.groups {
+		g.cancel()
+	}
+	b.mu.Unlock()
+	return b.conn.Close()
+}

@@ -1,0 +1,98 @@
+// SPDX-FileCopyrightText: The Quorate authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+package client_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"testing"
+
+	"github.com/quorate/quorate/internal/ipc"
+	"github.com/quorate/quorate/messaging"
+	"github.com/quorate/quorate/messaging/client"
+	"github.com/quorate/quorate/messaging/conformance"
+	"github.com/quorate/quorate/messaging/engine"
+	"github.com/quorate/quorate/messaging/server"
+)
+
+// serve offers an engine at a socket until stop is called.
+func serve(t testing.TB, e *engine.Engine, path string) (stop func()) {
+	t.Helper()
+	lis, err := ipc.Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	srv := server.New(func(pid uint32) server.Bus { return e.Bus(pid) }, slog.New(slog.DiscardHandler))
+	ended := make(chan error, 1)
+	go func() { ended <- ipc.Serve(ctx, srv, lis) }()
+	return func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func dial(t testing.TB, path string) *client.Bus {
+	t.Helper()
+	b, err := client.Dial(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.Close() })
+	return b
+}
+
+func TestBusConformsOverGRPC(t *testing.T) {
+	l := conformance.NewLab(t, 2)
+	l.StartAll()
+	t.Cleanup(l.StopAll)
+	l.Await(1, true, 1, 2)
+	l.Await(2, true, 1, 2)
+	dir := t.TempDir()
+	paths := map[messaging.NodeID]string{1: filepath.Join(dir, "1.sock"), 2: filepath.Join(dir, "2.sock")}
+	for id, p := range paths {
+		t.Cleanup(serve(t, l.Nodes[id].Engine, p))
+	}
+	conformance.Run(t, func(t *testing.T, node messaging.NodeID) conformance.Bus { return dial(t, paths[node]) })
+}
+
+func TestDaemonGoneEndsGroupsAndComesBack(t *testing.T) {
+	l := conformance.NewLab(t, 1)
+	l.StartAll()
+	t.Cleanup(l.StopAll)
+	l.Await(1, true, 1)
+	path := filepath.Join(t.TempDir(), "m.sock")
+	stop := serve(t, l.Nodes[1].Engine, path)
+	b := dial(t, path)
+	g, err := b.Join(t.Context(), "g")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	for err == nil {
+		_, err = g.Next(t.Context())
+	}
+	if !errors.Is(err, messaging.ErrClosed) {
+		t.Errorf("group ended with %v", err)
+	}
+	if _, err := b.Status(t.Context()); !errors.Is(err, ipc.ErrUnavailable) {
+		t.Errorf("status without a daemon: %v", err)
+	}
+	t.Cleanup(serve(t, l.Nodes[1].Engine, path))
+	for {
+		if _, err = b.Status(t.Context()); err == nil {
+			break
+		}
+		if !errors.Is(err, ipc.ErrUnavailable) {
+			t.Fatal(err)
+		}
+	}
+	if _, err := b.Join(t.Context(), "g"); err != nil {
+		t.Errorf("join anew: %v", err)
+	}
+}
