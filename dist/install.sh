@@ -57,17 +57,18 @@ put 644 dist/sysusers.d/quorate.conf /usr/lib/sysusers.d/quorate.conf
 put 644 dist/tmpfiles.d/quorate.conf /usr/lib/tmpfiles.d/quorate.conf
 [ -e "$DESTDIR/etc/default/quorate" ] || put 644 dist/default/quorate /etc/default/quorate
 
-# Agents: agents/scripts/ocf/PROVIDER/TYPE and agents/scripts/fence/NAME. Those
-# of Debian's resource-agents, where they are installed, stay as they are.
+# Agents that ship. They are found under /usr/lib/quorate/ocf after those of
+# resource-agents, where these are installed; those of our own provider also
+# stand where clients list them.
 if [ -d agents/scripts/ocf ]; then
 	(cd agents/scripts/ocf && find . -type f) | sed 's|^\./||' | while read -r f; do
-		to=/usr/lib/ocf/resource.d/$f
-		[ -e "$DESTDIR$to" ] && ! grep -q 'Quorate authors' "$DESTDIR$to" || put 755 "agents/scripts/ocf/$f" "$to"
+		put 755 "agents/scripts/ocf/$f" "/usr/lib/quorate/ocf/$f"
+		case $f in quorate/*) put 755 "agents/scripts/ocf/$f" "/usr/lib/ocf/resource.d/$f" ;; esac
 	done
 fi
-if [ -d agents/scripts/fence ]; then
-	for f in agents/scripts/fence/*; do put 755 "$f" "/usr/sbin/$(basename "$f")"; done
-fi
+for f in agents/scripts/fence_*; do
+	if [ -f "$f" ]; then put 755 "$f" "/usr/sbin/$(basename "$f")"; fi
+done
 
 for m in docs/man/*.[1-8]; do
 	[ -e "$m" ] || continue

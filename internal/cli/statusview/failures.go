@@ -10,13 +10,21 @@ import (
 	"strings"
 	"time"
 
+	"github.com/beevik/etree"
+
 	"github.com/quorate/quorate/cib/document"
 	"github.com/quorate/quorate/crmd"
 	"github.com/quorate/quorate/pengine/status"
 )
 
+// shownFailures leaves out probes that only found that the resource cannot be
+// there: the lists of resources tell that.
 func (v *View) shownFailures() []*status.FailedOp {
 	return slices.DeleteFunc(slices.Clone(v.Cluster.Failed), func(f *status.FailedOp) bool {
+		if status.IsProbe(f.Task, f.IntervalMS) && (f.Exit == status.ExitNotInstalled || f.Exit == status.ExitInvalidParam ||
+			f.Status == status.ExecNotInstalled) {
+			return true
+		}
 		return f.Node != nil && !v.showsNode(f.Node) || f.Rsc != nil && !v.showsResource(f.Rsc)
 	})
 }
@@ -104,7 +112,7 @@ func (v *View) fencing(s sink, header, state string) {
 	}
 	s.open(header)
 	for _, e := range list {
-		s.item(FenceText(e))
+		s.item(v.fenceLine(e))
 	}
 	s.close()
 }
@@ -112,11 +120,11 @@ func (v *View) fencing(s sink, header, state string) {
 // fenceEvents are the events of a state, the newest of each kind only unless all
 // are wanted.
 func (v *View) fenceEvents(state string) []crmd.FenceEvent {
-	type kind struct{ target, action, client, origin string }
+	type kind struct{ target, action, client, origin, delegate string }
 	seen := map[kind]bool{}
 	var out []crmd.FenceEvent
 	for _, e := range v.Fencing {
-		k := kind{e.Target, e.Action, e.Client, e.Origin}
+		k := kind{e.Target, e.Action, e.Client, e.Origin, e.Dlg}
 		if e.State != state || seen[k] && !v.Options.FullFencing {
 			continue
 		}
@@ -129,10 +137,42 @@ func (v *View) fenceEvents(state string) []crmd.FenceEvent {
 	return out
 }
 
-// FenceText tells a fencing event in a sentence.
+// fencingWord is how an action is called in sentences.
+func fencingWord(action string) string {
+	switch action {
+	case "off":
+		return "turning off"
+	case "on":
+		return "unfencing"
+	}
+	return action
+}
+
+var fencingState = map[string]string{"success": "successful", "failed": "failed", "pending": "pending"}
+
+// fenceLine tells a fencing event in the short form of crm_mon.
+func (v *View) fenceLine(e crmd.FenceEvent) string {
+	text := fencingWord(e.Action) + " of " + e.Target
+	if e.Dlg != "" {
+		text += " by " + e.Dlg
+	}
+	text += fmt.Sprintf(" for %s@%s ", e.Client, e.Origin)
+	if !v.Options.FullFencing {
+		text += "last "
+	}
+	text += fencingState[e.State]
+	if e.State == "failed" && e.Reason != "" {
+		text += " (" + e.Reason + ")"
+	}
+	if !e.Completed.IsZero() {
+		text += " at " + e.Completed.Format(fenceForm)
+	}
+	return text
+}
+
+// FenceText tells a fencing event in the long form of stonith_admin.
 func FenceText(e crmd.FenceEvent) string {
-	state := map[string]string{"success": "successful", "failed": "failed", "pending": "pending"}[e.State]
-	text := fmt.Sprintf("%s of %s %s", e.Action, e.Target, state)
+	text := fmt.Sprintf("%s of %s %s", fencingWord(e.Action), e.Target, fencingState[e.State])
 	if e.State == "failed" && e.Reason != "" {
 		text += " (" + e.Reason + ")"
 	}
@@ -141,14 +181,25 @@ func FenceText(e crmd.FenceEvent) string {
 		text += "delegate=" + e.Dlg + ", "
 	}
 	text += fmt.Sprintf("client=%s, origin=%s", e.Client, e.Origin)
-	switch {
-	case e.Completed.IsZero():
-	case e.State == "failed":
-		text += ", last-failed='" + e.Completed.Format(fenceForm) + "'"
-	case e.State == "success":
-		text += ", completed='" + e.Completed.Format(fenceForm) + "'"
+	if !e.Completed.IsZero() {
+		text += fmt.Sprintf(", last-%s='%s'", fencingState[e.State], e.Completed.Format(fenceForm))
 	}
 	return text
+}
+
+// FenceXML is the element of a fencing event.
+func FenceXML(ev crmd.FenceEvent) *etree.Element {
+	e := document.New("fence_event", "action", ev.Action, "target", ev.Target, "client", ev.Client, "origin", ev.Origin, "status", ev.State)
+	if ev.Reason != "" {
+		document.Set(e, "exit-reason", ev.Reason)
+	}
+	if ev.Dlg != "" {
+		document.Set(e, "delegate", ev.Dlg)
+	}
+	if !ev.Completed.IsZero() {
+		document.Set(e, "completed", ev.Completed.Format(fenceForm))
+	}
+	return e
 }
 
 const fenceForm = "2006-01-02 15:04:05Z07:00"

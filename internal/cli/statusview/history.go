@@ -17,9 +17,7 @@ import (
 )
 
 // hiddenAttrs are node attributes that other parts of the picture show.
-var hiddenAttrs = []string{
-	"shutdown", "terminate", "standby", "maintenance", "probe_complete", "resource-discovery-enabled",
-}
+var hiddenAttrs = []string{"shutdown", "terminate", "standby", "probe_complete"}
 
 // shownAttrs lists the node's attributes for people, sorted by name.
 func shownAttrs(n *status.Node) []string {
@@ -210,13 +208,9 @@ func (v *View) history(s sink) {
 }
 
 func (r *resourceHistory) text(counts bool) string {
-	text := r.id + ": "
-	if r.rsc.Is(status.Removed) {
-		return text + "orphan"
-	}
-	text += fmt.Sprintf("migration-threshold=%d", r.rsc.MigrationThreshold)
+	text := fmt.Sprintf("%s: migration-threshold=%d", r.id, r.rsc.MigrationThreshold)
 	if counts && r.failCount > 0 {
-		text += " fail-count=" + r.failCount.String()
+		text += fmt.Sprintf(" fail-count=%d", r.failCount)
 	}
 	if counts && !r.lastFail.IsZero() {
 		text += " last-failure='" + r.lastFail.Format(time.ANSIC) + "'"

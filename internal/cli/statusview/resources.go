@@ -79,16 +79,22 @@ func (v *View) primitiveText(r *status.Resource, where place) string {
 		node = r.PendingNode
 	}
 	several := len(r.ActiveOn) > 1
-	if node != nil && where == placeNode && !several {
+	if several || where == placeNone {
+		node = nil
+	}
+	if node != nil {
 		b.WriteString(" " + v.hostName(node))
 	}
 	if role == status.RoleStopped {
 		if f := v.Cluster.FailedProbe(r, nameOf(node)); f != nil {
-			b.WriteString(" (" + exitText(f.Exit) + ")")
+			b.WriteString(" (" + exitText(f.Exit) + ") ")
 		}
 	}
 	if flags := resourceFlags(r, node); len(flags) > 0 {
 		b.WriteString(" (" + strings.Join(flags, ", ") + ")")
+	}
+	if desc := document.Get(r.XML, "description"); desc != "" && where == placeNone {
+		b.WriteString(" " + desc)
 	}
 	if several && where == placeNode {
 		names := make([]string, 0, len(r.ActiveOn))
@@ -129,8 +135,6 @@ func resourceFlags(r *status.Resource, node *status.Node) []string {
 	switch {
 	case r.Is(status.Blocked):
 		flags = append(flags, "blocked")
-	case r.Is(status.InMaintenance):
-		flags = append(flags, "maintenance")
 	case !r.Is(status.Managed):
 		flags = append(flags, "unmanaged")
 	}
@@ -158,10 +162,7 @@ func headFlags(r *status.Resource, first ...string) string {
 	if r.Disabled() {
 		flags = append(flags, "disabled")
 	}
-	switch {
-	case r.Is(status.InMaintenance):
-		flags = append(flags, "maintenance")
-	case !r.Is(status.Managed):
+	if !r.Is(status.Managed) {
 		flags = append(flags, "unmanaged")
 	}
 	if len(flags) == 0 {

@@ -81,18 +81,24 @@ func (v *View) nodesXML() *etree.Element {
 		if !v.showsNode(n) {
 			continue
 		}
-		feature := n.FeatureSet
-		if feature == "" {
-			feature = "<3.15.1"
-		}
 		typ := "member"
 		if n.Remote {
 			typ = "remote"
 		}
 		e := document.Add(list, "node", "name", n.Name, "id", string(n.ID), "online", yes(n.Online), "standby", yes(n.Standby),
 			"standby_onfail", yes(n.StandbyOnFail), "maintenance", yes(n.Maintenance), "pending", yes(n.Pending),
-			"unclean", yes(n.Unclean), "health", health(n), "feature_set", feature, "shutdown", yes(n.Shutdown),
-			"expected_up", yes(n.ExpectedUp), "is_dc", yes(n.IsDC), "resources_running", strconv.Itoa(len(n.Running)), "type", typ)
+			"unclean", yes(n.Unclean), "health", health(n))
+		if n.FeatureSet != "" {
+			document.Set(e, "feature_set", n.FeatureSet)
+		} else if n.Online {
+			document.Set(e, "feature_set", "<3.15.1")
+		}
+		for _, p := range [][2]string{
+			{"shutdown", yes(n.Shutdown)}, {"expected_up", yes(n.ExpectedUp)}, {"is_dc", yes(n.IsDC)},
+			{"resources_running", strconv.Itoa(len(n.Running))}, {"type", typ},
+		} {
+			document.Set(e, p[0], p[1])
+		}
 		if n.IsGuest() {
 			document.Set(e, "id_as_resource", n.Connection.Launcher.ID)
 		}
@@ -119,6 +125,9 @@ func (v *View) resourcesXML() *etree.Element {
 			continue
 		}
 		list.AddChild(v.ResourceXML(r))
+	}
+	if len(list.ChildElements()) == 0 {
+		return nil
 	}
 	return list
 }
@@ -236,17 +245,13 @@ func (v *View) historyXML() *etree.Element {
 
 func (v *View) resourceHistoryXML(r resourceHistory) *etree.Element {
 	e := document.New("resource_history", "id", r.id)
-	if r.rsc.Is(status.Removed) {
-		document.Set(e, "orphan", "true")
-	} else {
-		document.Set(e, "orphan", "false")
-		document.Set(e, "migration-threshold", fmt.Sprintf("%d", r.rsc.MigrationThreshold))
-		if r.failCount > 0 {
-			document.Set(e, "fail-count", r.failCount.String())
-		}
-		if !r.lastFail.IsZero() {
-			document.Set(e, "last-failure", r.lastFail.Format(time.ANSIC))
-		}
+	document.Set(e, "orphan", "false")
+	document.Set(e, "migration-threshold", fmt.Sprintf("%d", r.rsc.MigrationThreshold))
+	if r.failCount > 0 {
+		document.Set(e, "fail-count", fmt.Sprintf("%d", r.failCount))
+	}
+	if !r.lastFail.IsZero() {
+		document.Set(e, "last-failure", r.lastFail.Format(time.ANSIC))
 	}
 	for _, op := range r.ops {
 		rc, _ := strconv.Atoi(document.Get(op, "rc-code"))
@@ -291,20 +296,10 @@ func (v *View) fencingXML() *etree.Element {
 	if v.FencingUnknown || v.Fencing == nil {
 		return nil
 	}
-	list := document.New("fence_history", "status", "0")
-	for _, state := range []string{"failed", "pending", "success"} {
-		for _, ev := range v.fenceEvents(state) {
-			e := document.Add(list, "fence_event", "action", ev.Action, "target", ev.Target, "client", ev.Client,
-				"origin", ev.Origin, "status", ev.State)
-			if ev.Reason != "" {
-				document.Set(e, "exit-reason", ev.Reason)
-			}
-			if ev.Dlg != "" {
-				document.Set(e, "delegate", ev.Dlg)
-			}
-			if !ev.Completed.IsZero() {
-				document.Set(e, "completed", ev.Completed.Format(fenceForm))
-			}
+	list := document.New("fence_history")
+	for _, ev := range v.Fencing {
+		if v.Options.Node == "" || ev.Target == v.Options.Node {
+			list.AddChild(FenceXML(ev))
 		}
 	}
 	if len(list.ChildElements()) == 0 {
