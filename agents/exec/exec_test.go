@@ -131,27 +131,31 @@ func TestStartErrors(t *testing.T) {
 	}
 }
 
+// An impatient clock ends timers of a minute when the test says so.
+type impatient struct {
+	clock.Clock
+	due chan struct{}
+}
+
+func (c impatient) NewTimer(d time.Duration) clock.ChanTimer {
+	t := c.Clock.NewTimer(d)
+	if d == time.Minute {
+		go func() { <-c.due; t.Reset(0) }()
+	}
+	return t
+}
+
 func TestTimeoutKillsTheWholeGroupEvenIfItIgnoresSIGTERM(t *testing.T) {
 	path, line := fifo(t)
-	ck := clock.NewManual(time.Unix(0, 0))
+	ck := impatient{clock.Runtime(), make(chan struct{})}
 	c := sh("trap '' TERM INT HUP; (trap '' TERM; exec sleep 1000) & echo $! >$1; wait", path)
 	c.Timeout = time.Minute
 	done := make(chan Outcome, 1)
 	go func() { done <- Runner{Clock: ck}.Run(context.Background(), c) }()
 	died := pidfd(t, line())
-	for {
-		select {
-		case o := <-done:
-			if !o.TimedOut || o.Stuck {
-				t.Errorf("%+v", o)
-			}
-			if !died() {
-				t.Error("the grandchild lives")
-			}
-			return
-		default:
-			ck.Advance(time.Minute)
-		}
+	close(ck.due)
+	if o := <-done; !o.TimedOut || o.Stuck || !died() {
+		t.Errorf("%+v", o)
 	}
 }
 
@@ -200,12 +204,12 @@ func TestWhatIsInThePipeAtTheEndIsRead(t *testing.T) {
 
 func TestKillLeftOverChecksTheStartTime(t *testing.T) {
 	path, line := fifo(t)
-	var p agents.Process
+	started := make(chan agents.Process, 1)
 	c := sh("sleep 1000 & echo $! >$1; wait", path)
-	c.Started = func(q agents.Process) { p = q }
+	c.Started = func(p agents.Process) { started <- p }
 	done := make(chan Outcome, 1)
 	go func() { done <- Runner{}.Run(t.Context(), c) }()
-	died := pidfd(t, line())
+	died, p := pidfd(t, line()), <-started
 	if KillLeftOver(agents.Process{PID: p.PID, Start: p.Start + 1}) {
 		t.Error("killed a process of another start time")
 	}
@@ -225,14 +229,15 @@ func TestFindMarkedFindsTheProgramButNotItsDaemon(t *testing.T) {
 		t.Fatal(err)
 	}
 	mark := "QUORATE_CALL=test/" + t.Name() + strconv.Itoa(os.Getpid())
-	var p agents.Process
+	started := make(chan agents.Process, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan Outcome, 1)
 	go func() {
-		done <- Runner{}.Run(ctx, Command{Path: agent, Env: append(os.Environ(), mark), Started: func(q agents.Process) { p = q }})
+		done <- Runner{}.Run(ctx, Command{Path: agent, Env: append(os.Environ(), mark), Started: func(p agents.Process) { started <- p }})
 	}()
 	daemon, _ := strconv.Atoi(line())
-	if got := FindMarked(mark, func(args []string) bool { return slices.Contains(args, agent) }); len(got) != 1 || got[0] != p {
+	p := <-started
+	if got := FindMarked(mark, func(args, _ []string) bool { return slices.Contains(args, agent) }); len(got) != 1 || got[0] != p {
 		t.Errorf("found %v, want %v", got, p)
 	}
 	cancel()

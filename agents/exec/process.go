@@ -92,11 +92,11 @@ func KillLeftOver(p agents.Process) bool {
 	}
 }
 
-// FindMarked returns the session leaders whose environment holds the entry env
-// (KEY=value) and whose arguments match: what a former incarnation started and
+// FindMarked returns the session leaders whose environment holds the entry mark
+// (KEY=value) and whose arguments and environment match: what a former incarnation started and
 // had no time to note. Daemons that such a process started have inherited the
 // entry but are other programs.
-func FindMarked(env string, match func(args []string) bool) []agents.Process {
+func FindMarked(mark string, match func(args, env []string) bool) []agents.Process {
 	names, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil
@@ -115,7 +115,8 @@ func FindMarked(env string, match func(args []string) bool) []agents.Process {
 		if !ok || st.sess != pid || st.state == 'Z' {
 			continue
 		}
-		if slices.Contains(entries("/proc/"+n.Name()+"/environ"), env) && match(entries("/proc/"+n.Name()+"/cmdline")) {
+		env := entries("/proc/" + n.Name() + "/environ")
+		if slices.Contains(env, mark) && match(entries("/proc/"+n.Name()+"/cmdline"), env) {
 			found = append(found, agents.Process{PID: pid, Start: st.start})
 		}
 	}

@@ -6,10 +6,11 @@ package runner
 import (
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/quorate/quorate/agents/exec"
+	"github.com/quorate/quorate/lrmd"
 	"github.com/quorate/quorate/lrmd/journal"
+	"github.com/quorate/quorate/lrmd/queue"
 )
 
 // mark is the environment entry by which what an executor started is known.
@@ -22,7 +23,9 @@ func (e *Executor) killLeftOvers(old journal.State) {
 	if old.Boot == "" {
 		return
 	}
-	left := slices.Concat(old.Running, exec.FindMarked(e.mark(old.Boot), e.isAgent))
+	left := slices.Concat(old.Running, exec.FindMarked(e.mark(old.Boot), func(args, env []string) bool {
+		return ranOne(slices.Concat(old.Once, old.Recurring), args, env)
+	}))
 	for _, p := range left {
 		if exec.KillLeftOver(p) {
 			e.cfg.Log.Warn("killed an agent that the former executor left running", "pid", p.PID)
@@ -33,19 +36,27 @@ func (e *Executor) killLeftOvers(old journal.State) {
 	}
 }
 
-// isAgent tells by a program's arguments whether it is an agent: a program (or
-// the script that an interpreter runs) in a folder of agents, or one that the
-// operator program carries.
-func (e *Executor) isAgent(args []string) bool {
-	for i, a := range args {
-		if i > 2 {
-			break
-		}
-		for _, d := range e.cfg.AgentDirs {
-			if strings.HasPrefix(a, filepath.Clean(d)+"/") {
-				return true
-			}
-		}
+// ranOne tells by a program's arguments and environment whether it is the agent
+// of one of the operations.
+func ranOne(ops []queue.Pending, args, env []string) bool {
+	return slices.ContainsFunc(ops, func(p queue.Pending) bool { return isAgentOf(p.Op, args, env) })
+}
+
+// isAgentOf knows an agent by its program's name, which is the type, itself or
+// behind an interpreter or the operator program, and by its action. A daemon
+// that is the agent's own program runs with other arguments.
+func isAgentOf(op lrmd.Op, args, env []string) bool {
+	const maxBefore = 3 // /bin/sh -e AGENT, quorate ocf AGENT
+	named := slices.ContainsFunc(args[:min(len(args), maxBefore)], func(a string) bool { return filepath.Base(a) == op.Agent.Type })
+	if !named {
+		return false
 	}
-	return len(args) > 2 && filepath.Base(args[0]) == "quorate" && args[1] == "ocf"
+	last := args[len(args)-1]
+	switch op.Agent.Class {
+	case "stonith":
+		return true
+	case "ocf":
+		return last == op.Action && slices.Contains(env, "OCF_RESOURCE_INSTANCE="+op.Resource)
+	}
+	return last == op.Action || op.Action == "monitor" && last == "status"
 }

@@ -51,9 +51,6 @@ type Config struct {
 	Queue   queue.Config
 	// Dir holds the journal. It must not survive a boot of the machine.
 	Dir string
-	// AgentDirs are folders that agents' programs lie in; they tell a left-over
-	// agent from a service that one has started.
-	AgentDirs []string
 	// CloseGrace is how long Close waits for what runs before it is killed.
 	CloseGrace time.Duration
 	Clock      clock.Clock

@@ -227,7 +227,6 @@ func TestDeadExecutorsAgentsAreKilled(t *testing.T) {
 				t.Fatal(err)
 			}
 			cfg := config(t, ocf.New(ocf.Config{Dirs: []string{agentDir}, Env: os.Environ()}))
-			cfg.AgentDirs = []string{agentDir}
 			old, err := New(cfg)
 			if err != nil {
 				t.Fatal(err)
@@ -278,7 +277,7 @@ func TestDeadExecutorsAgentsAreKilled(t *testing.T) {
 			if call, err := e.Execute(t.Context(), op); err != nil || call != 3 {
 				t.Errorf("next call id %d: %v", call, err)
 			}
-			line()
+			_ = syscall.Kill(line()[2], syscall.SIGKILL)
 		})
 	}
 }
