@@ -63,4 +63,6 @@ func (b *Bundle) instanceOn(n *Node) *Resource {
 	return nil
 }
 
-func (c *Cluster) needsRemoteName(r *Resource) bool { return false }
+// NeedsRemoteName tells whether the resource's address is known only after its
+// container is assigned.
+func (c *Cluster) NeedsRemoteName(r *Resource) bool { return false }

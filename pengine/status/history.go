@@ -492,3 +492,17 @@ func addPriority(r *Resource, n *Node, failed bool) {
 func (h *entry) expiry() time.Duration {
 	return time.Duration(seconds(h.r.FailureTimeoutMS)) * time.Second
 }
+
+// SortedHistory gives the operations of an lrm_resource, the oldest first, and
+// where among them the present activity began and the last stop is.
+func SortedHistory(e *etree.Element) (ops []*etree.Element, start, stop int) {
+	for op := range document.Children(e, "lrm_rsc_op") {
+		ops = append([]*etree.Element{op}, ops...)
+	}
+	SortOps(ops)
+	start, stop = activeOps(ops)
+	return ops, start, stop
+}
+
+// HistoryInterval is the interval of a history entry in milliseconds.
+func HistoryInterval(op *etree.Element) uint { return uintAttr(op, "interval") }

@@ -255,3 +255,45 @@ func (c *Cluster) wantsUnfencing() bool {
 	}
 	return false
 }
+
+// HealthScore sums a node's health attributes, starting from base.
+func (c *Cluster) HealthScore(n *Node, base Score) Score {
+	for _, k := range sortedKeys(n.Attrs) {
+		if strings.HasPrefix(k, "#health") {
+			if s, ok := c.ParseScore(n.Attrs[k], 0); ok {
+				base = s.Add(base)
+			}
+		}
+	}
+	return base
+}
+
+// Health is a node's colour: below 0 red, 0 yellow, above 0 green.
+func (c *Cluster) Health(n *Node) int {
+	o := &c.Options
+	if o.HealthStrategy == "none" {
+		return 1
+	}
+	colour := 1
+	for _, k := range sortedKeys(n.Attrs) {
+		if !strings.HasPrefix(k, "#health") {
+			continue
+		}
+		v := n.Attrs[k]
+		if strings.EqualFold(v, "red") {
+			return -1
+		}
+		s, ok := ParseScore(v, 0)
+		switch {
+		case strings.EqualFold(v, "yellow"):
+			colour = 0
+		case strings.EqualFold(v, "green"):
+		case !ok:
+		case s <= o.HealthRed:
+			return -1
+		case s <= o.HealthYellow && o.HealthYellow != o.HealthGreen:
+			colour = 0
+		}
+	}
+	return colour
+}

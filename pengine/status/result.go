@@ -347,7 +347,7 @@ func (h *entry) paramsChanged() bool {
 	if h.task != "start" && h.task != "monitor" {
 		return false
 	}
-	if h.c.needsRemoteName(h.r) {
+	if h.c.NeedsRemoteName(h.r) {
 		h.c.ParamChecks = append([]ParamCheck{{Op: h.xml, Rsc: h.r, Node: h.n, LastFailure: true}}, h.c.ParamChecks...)
 		return false
 	}

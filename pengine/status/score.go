@@ -145,3 +145,9 @@ func sign(less bool) int {
 	}
 	return 1
 }
+
+// ParseAmount reads a number of a utilization.
+func ParseAmount(s string) (int64, bool) {
+	n, ok := leadingInt(s)
+	return min(max(n, -1<<31), 1<<31-1), ok
+}

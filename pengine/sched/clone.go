@@ -1,0 +1,272 @@
+// SPDX-FileCopyrightText: The Quorate authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+package sched
+
+import (
+	"sort"
+	"strconv"
+
+	"github.com/quorate/quorate/pengine/status"
+)
+
+// clone is the variant of instances of one thing on several nodes.
+type clone struct{ primitive }
+
+func (c clone) assign(prefer *node, stopIfFail bool) *alloc {
+	r := c.rsc
+	if !r.has(unassigned) || r.has(assigning) {
+		return nil
+	}
+	r.mark(assigning)
+	if r.Is(status.Promotable) {
+		r.addPromotionScores()
+	}
+	for _, col := range r.thisWithColocations() {
+		col.primary.v.assign(prefer, stopIfFail)
+	}
+	for _, col := range r.withThisColocations() {
+		col.addDependentScores(r)
+	}
+	r.s.showScores(r, "pcmk__clone_assign")
+	sortInstances(r.children)
+	r.s.assignInstances(r, r.children, r.CloneMax, r.CloneNodeMax)
+	if r.Is(status.Promotable) {
+		r.setInstanceRoles()
+	}
+	r.unmark(unassigned | assigning)
+	return nil
+}
+
+func (c clone) createActions() {
+	c.s.instanceActions(c.rsc, c.children)
+	if c.Is(status.Promotable) {
+		c.promotableActions()
+	}
+}
+
+func (c clone) internalConstraints() {
+	r := c.rsc
+	orderTasks(r, taskStopped, r, taskStart, relOrdered)
+	orderTasks(r, taskStart, r, taskStarted, relUnrunnableFirstBlocks)
+	orderTasks(r, taskStop, r, taskStopped, relUnrunnableFirstBlocks)
+	if r.Is(status.Promotable) {
+		orderTasks(r, taskDemoted, r, taskStop, relOrdered)
+		orderTasks(r, taskStarted, r, taskPromote, relUnrunnableFirstBlocks)
+	}
+	if r.Ordered {
+		sortByNumber(r.children)
+	}
+	for i, k := range r.children {
+		k.v.internalConstraints()
+		orderTasks(r, taskStart, k, taskStart, relUnrunnableFirstBlocks|relThenImpliesFirstGraphed)
+		orderTasks(k, taskStart, r, taskStarted, relFirstImpliesThenGraphed)
+		orderTasks(r, taskStop, k, taskStop, relThenImpliesFirstGraphed)
+		orderTasks(k, taskStop, r, taskStopped, relFirstImpliesThenGraphed)
+		if !r.Ordered {
+			continue
+		}
+		for _, later := range r.children[i+1:] {
+			orderTasks(k, taskStart, later, taskStart, relOrdered)
+			orderTasks(later, taskStop, k, taskStop, relOrdered)
+		}
+	}
+	if r.Is(status.Promotable) {
+		r.orderPromotable()
+	}
+}
+
+// interleaves tells whether a colocation is of instances one by one.
+func (s *scheduler) interleaves(c *colocation) bool {
+	if c.dependent.Variant <= status.Group || !status.IsTrue(c.dependent.Meta["interleave"]) {
+		return false
+	}
+	if c.dependent.maxPerNode() != c.primary.maxPerNode() {
+		s.errorf("cannot interleave " + c.dependent.ID + " and " + c.primary.ID + " because they do not support the same number of instances per node")
+		return false
+	}
+	return true
+}
+
+func (r *rsc) maxPerNode() int {
+	switch {
+	case r.Variant == status.Clone:
+		return r.CloneNodeMax
+	case r.bundle != nil:
+		return r.bundle.perHost()
+	}
+	return 1
+}
+
+func (c clone) applyColocation(dependent, primary *rsc, col *colocation, _ bool) score {
+	if primary.has(unassigned) {
+		return 0
+	}
+	if primary.Is(status.Promotable) && col.primaryRole != status.RoleUnknown {
+		if dependent.has(unassigned) {
+			col.withPromotable(dependent, primary)
+			return 0
+		}
+		if col.dependentRole == status.RolePromoted {
+			return col.promotablePriority(dependent, primary)
+		}
+	}
+	if c.s.interleaves(col) {
+		if k := compatible(dependent, primary, status.RoleUnknown, false, ""); k != nil {
+			return dependent.v.applyColocation(dependent, k, col, true)
+		}
+		if col.score >= infinity {
+			dependent.place(nil, true, true)
+		}
+		return 0
+	}
+	if col.score >= infinity {
+		var nodes []*alloc
+		for _, k := range primary.children {
+			if a := k.assignedTo(); a != nil && !k.anyFlag(status.Blocked) {
+				nodes = append(nodes, a)
+			}
+		}
+		col.intersect(dependent, nodes, false)
+		return 0
+	}
+	var sum score
+	for _, k := range primary.children {
+		sum = sum.Add(k.v.applyColocation(dependent, k, col, false))
+	}
+	return sum
+}
+
+func (c clone) collectWithThis(orig *rsc, list *[]*colocation) {
+	addColocations(list, c.withThis, true)
+	if c.parent != nil {
+		c.parent.v.collectWithThis(orig, list)
+	}
+}
+
+func (c clone) collectThisWith(orig *rsc, list *[]*colocation) {
+	addColocations(list, c.thisWith, false)
+	if c.parent != nil {
+		c.parent.v.collectThisWith(orig, list)
+	}
+}
+
+func (c clone) actionFlags(a *action, n *node) actionFlags {
+	return collectiveFlags(a, a.rsc.children, n)
+}
+
+func (c clone) updateOrdered(first, then *action, n *node, flags, filter actionFlags, rel relation) changed {
+	return c.s.updateInstances(first, then, n, flags, filter, rel)
+}
+
+func (c clone) applyLocation(l *location) {
+	c.applyOwnLocation(l)
+	for _, k := range c.children {
+		k.v.applyLocation(l)
+	}
+}
+
+func (c clone) addToGraph() {
+	for i := len(c.actions) - 1; i >= 0; i-- {
+		c.v.actionFlags(c.actions[i], nil)
+	}
+	c.createNotifications()
+	for _, k := range c.children {
+		k.v.addToGraph()
+	}
+	c.ownActionsToGraph()
+}
+
+func (c clone) createProbe(n *node) bool {
+	r := c.rsc
+	if r.Is(status.ExclusiveProbes) {
+		if a := r.allowed.get(n); a == nil || a.probe != status.ProbeExclusive {
+			r.allowed[n.Index] = nil
+			return false
+		}
+	}
+	sortByNumber(r.children)
+	if r.Is(status.Unique) {
+		return probeAll(r.children, n)
+	}
+	var probed *rsc
+	for _, k := range r.children {
+		if k.probedOn(n) {
+			probed = k
+			break
+		}
+	}
+	for _, k := range r.children {
+		if probed == nil && k.assignedTo().on() == n {
+			probed = k
+		}
+	}
+	if probed == nil {
+		probed = r.children[0]
+	}
+	return probed.v.createProbe(n)
+}
+
+func (r *rsc) probedOn(n *node) bool {
+	for _, k := range r.children {
+		if k.probedOn(n) {
+			return true
+		}
+	}
+	return len(r.children) == 0 && r.Probed[n]
+}
+
+func (c clone) graphMeta(attrs map[string]string) {
+	attrs["CRM_meta_globally_unique"] = strconv.FormatBool(c.Is(status.Unique))
+	attrs["CRM_meta_notify"] = strconv.FormatBool(c.Is(status.Notify))
+	attrs["CRM_meta_clone_max"] = strconv.Itoa(c.CloneMax)
+	attrs["CRM_meta_clone_node_max"] = strconv.Itoa(c.CloneNodeMax)
+	if c.Is(status.Promotable) {
+		attrs["CRM_meta_promoted_max"] = strconv.Itoa(c.PromotedMax)
+		attrs["CRM_meta_promoted_node_max"] = strconv.Itoa(c.PromotedNodeMax)
+		attrs["CRM_meta_master_max"] = strconv.Itoa(c.PromotedMax)
+		attrs["CRM_meta_master_node_max"] = strconv.Itoa(c.PromotedNodeMax)
+	}
+}
+
+func (c clone) shutdownLock() {}
+
+// instanceNumber is the number at the end of an instance's id.
+func (r *rsc) instanceNumber() int {
+	i := len(r.ID)
+	for i > 0 && r.ID[i-1] >= '0' && r.ID[i-1] <= '9' {
+		i--
+	}
+	n, err := strconv.Atoi(r.ID[i:])
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func sortByNumber(list []*rsc) {
+	sort.SliceStable(list, func(i, j int) bool { return list[i].instanceNumber() < list[j].instanceNumber() })
+}
+
+func sortInstances(list []*rsc) { mergeSort(list, compareInstances) }
+
+// mergeSort sorts stably with the comparisons of a list merge sort, whose
+// results with an order that is not transitive differ from other sorts'.
+func mergeSort(list []*rsc, cmp func(a, b *rsc) int) {
+	if len(list) < 2 {
+		return
+	}
+	// The list is cut in halves, the first one the smaller where it is odd.
+	mid := len(list) / 2
+	a := append([]*rsc(nil), list[:mid]...)
+	b := append([]*rsc(nil), list[mid:]...)
+	mergeSort(a, cmp)
+	mergeSort(b, cmp)
+	for i := range list {
+		if len(b) == 0 || len(a) > 0 && cmp(a[0], b[0]) <= 0 {
+			list[i], a = a[0], a[1:]
+		} else {
+			list[i], b = b[0], b[1:]
+		}
+	}
+}

@@ -1,0 +1,367 @@
+// SPDX-FileCopyrightText: The Quorate authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+package sched
+
+import (
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/quorate/quorate/pengine/status"
+	"github.com/quorate/quorate/transition/graph"
+)
+
+// makeGraph turns actions and relations into the graph.
+func (s *scheduler) makeGraph() {
+	o := &s.c.Options
+	startOffset := "1"
+	if o.StartFailureIsFatal {
+		startOffset = "INFINITY"
+	}
+	s.graph = &graph.Graph{Attributes: []graph.Attr{
+		{Name: "cluster-delay", Value: o.Get("cluster-delay")}, {Name: "fencing-timeout", Value: o.Get("fencing-timeout")},
+		{Name: "failed-stop-offset", Value: "INFINITY"}, {Name: "failed-start-offset", Value: startOffset},
+		{Name: "batch-limit", Value: o.Get("batch-limit")}, {Name: "transition_id", Value: strconv.Itoa(max(1, s.in.TransitionID))},
+	}}
+	if limit, ok := status.ParseAmount(o.Get("migration-limit")); ok && limit > 0 {
+		s.graph.Attributes = append(s.graph.Attributes, graph.Attr{Name: "migration-limit", Value: o.Get("migration-limit")})
+	}
+	if !s.c.RecheckBy.IsZero() {
+		s.graph.Attributes = append(s.graph.Attributes, graph.Attr{Name: "recheck-by", Value: strconv.FormatInt(s.c.RecheckBy.Unix(), 10)})
+	}
+	for _, r := range s.rscs {
+		r.v.addToGraph()
+	}
+	if len(s.maintenanceNodes()) > 0 {
+		s.pseudoAction(taskMaintenance).set(alwaysInGraph)
+	}
+	for i := len(s.actions) - 1; i >= 0; i-- {
+		s.toGraph(s.actions[i])
+	}
+}
+
+func (p primitive) addToGraph() { p.ownActionsToGraph() }
+
+func (r *rsc) ownActionsToGraph() {
+	for i := len(r.actions) - 1; i >= 0; i-- {
+		r.s.toGraph(r.actions[i])
+	}
+	for _, k := range r.children {
+		k.v.addToGraph()
+	}
+}
+
+func (s *scheduler) maintenanceNodes() []graph.MaintenanceNode {
+	var out []graph.MaintenanceNode
+	for _, n := range s.nodes {
+		if n.Remote && n.Maintenance != n.RemoteMaintenance {
+			out = append(out, graph.MaintenanceNode{Node: string(n.ID), InMaintenance: n.Maintenance})
+		}
+	}
+	return out
+}
+
+// wanted tells whether an action is to be carried out.
+func (a *action) wanted() bool {
+	if !a.is(runnable) || a.is(optional) && !a.is(alwaysInGraph) {
+		return false
+	}
+	if a.rsc != nil && !a.rsc.Is(status.Managed) && a.task != taskMonitor {
+		if v, has := a.meta["interval"]; !has || v == "0" {
+			return false
+		}
+	}
+	if a.is(pseudo) || a.task == taskFence || a.task == taskShutdown {
+		return true
+	}
+	n := a.node
+	switch {
+	case n == nil:
+		return false
+	case a.is(onDC), n.IsGuest() && !n.RemoteReset:
+		return true
+	}
+	return n.Online && !n.Unclean
+}
+
+// wantedInput tells whether an action has to wait for the input; relations that
+// turn out void are cleared.
+func (s *scheduler) wantedInput(a *action, in *related) bool {
+	if in.graph {
+		return true
+	}
+	b := in.action
+	const onlyOrder = relThenImpliesFirstGraphed | relFirstImpliesThenGraphed | relOrdered
+	switch {
+	case in.rel == 0:
+		return false
+	case !b.is(runnable) && (in.rel&^onlyOrder == 0 || in.rel.is(relMinRunnable) || in.rel.is(relUnmigratableThenBlocks)):
+		return false
+	case in.rel.is(relIfFirstUnmigratable) && b.is(migratable):
+		return false
+	case in.rel == relOrdered && b.is(migratable) && strings.HasSuffix(b.key, "_stop_0"):
+		return false
+	case in.rel == relIfOnSameNodeOrTarget:
+		on := a.node
+		if a.rsc != nil && a.task == taskMigrateTo {
+			if b.node != a.rsc.node() || b.node == nil {
+				in.rel = 0
+				return false
+			}
+			return true
+		}
+		if b.node != on || on == nil || b.is(optional) {
+			in.rel = 0
+			return false
+		}
+	case in.rel == relIfRequiredOnSameNode:
+		if b.node != nil && a.node != nil && b.node != a.node || b.is(optional) {
+			in.rel = 0
+			return false
+		}
+	case b.rsc != nil && b.rsc != a.rsc && b.rsc.Is(status.Failed) && !b.rsc.Is(status.Managed) && strings.HasSuffix(b.key, "_stop_0") && a.rsc.isVariant(status.Clone):
+		return false
+	case b.is(optional) && b.flags&(alwaysInGraph|inGraph) == 0 && !b.wanted():
+		return false
+	}
+	return true
+}
+
+// hasLoop tells whether following inputs leads back.
+func (s *scheduler) hasLoop(start, a *action, in *related) bool {
+	if in.action.is(detectLoop) || !s.wantedInput(a, in) {
+		return false
+	}
+	if in.action == start {
+		return true
+	}
+	in.action.set(detectLoop)
+	defer in.action.clear(detectLoop)
+	for i := len(in.action.before) - 1; i >= 0; i-- {
+		if s.hasLoop(start, in.action, in.action.before[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// deduplicate makes one input of several with the same action.
+func (a *action) deduplicate() {
+	if a.is(deduplicated) {
+		return
+	}
+	a.set(deduplicated)
+	for i, j := 0, len(a.before)-1; i < j; i, j = i+1, j-1 {
+		a.before[i], a.before[j] = a.before[j], a.before[i]
+	}
+	sort.SliceStable(a.before, func(i, j int) bool { return a.before[i].action.id < a.before[j].action.id })
+	out := a.before[:0]
+	for _, in := range a.before {
+		if n := len(out); n > 0 && out[n-1].action == in.action {
+			out[n-1].rel |= in.rel
+			out[n-1].graph = out[n-1].graph || in.graph
+			continue
+		}
+		in.graph = false
+		out = append(out, in)
+	}
+	a.before = out
+}
+
+func (s *scheduler) toGraph(a *action) {
+	a.deduplicate()
+	if a.is(inGraph) || !a.wanted() {
+		return
+	}
+	a.set(inGraph)
+	syn := &graph.Synapse{ID: len(s.graph.Synapses)}
+	prio := a.priority
+	if a.rsc != nil {
+		prio = max(prio, a.rsc.Priority)
+	}
+	syn.Priority = max(0, int(prio))
+	s.graph.Synapses = append(s.graph.Synapses, syn)
+	syn.Actions = []*graph.Action{s.graphAction(a, true)}
+	for _, in := range a.before {
+		if !s.wantedInput(a, in) {
+			continue
+		}
+		in.graph = true
+		g := s.graphAction(in.action, false)
+		syn.Inputs = append(syn.Inputs, graph.Input{ActionID: g.ID, Kind: g.Kind, Operation: g.Operation, OperationKey: g.OperationKey,
+			InternalKey: g.InternalKey, OnNode: g.OnNode, OnNodeUUID: g.OnNodeUUID, RouterNode: g.RouterNode})
+	}
+}
+
+// graphAction writes an action; without details as an input needs it.
+func (s *scheduler) graphAction(a *action, details bool) *graph.Action {
+	g := &graph.Action{Kind: graph.RscOp, ID: a.id, Operation: a.task, OperationKey: a.key}
+	onNode := a.node != nil
+	switch {
+	case a.task == taskFence && a.is(pseudo):
+		g.Kind = graph.PseudoEvent
+	case a.task == taskFence, a.task == taskShutdown, a.task == taskClear:
+		g.Kind = graph.CrmEvent
+	case a.task == taskLRMDelete:
+		g.Kind, g.Mode = graph.CrmEvent, "cib"
+	case a.is(pseudo):
+		g.Kind = graph.PseudoEvent
+		onNode = false
+		if details && a.task == taskMaintenance {
+			g.MaintenanceNodes = s.maintenanceNodes()
+			for _, m := range g.MaintenanceNodes {
+				g.Maintenance = append(g.Maintenance, m.Node)
+			}
+		}
+	}
+	if a.rsc != nil && a.rsc.HistoryID != "" {
+		g.OperationKey, g.InternalKey = a.historyKey(), a.key
+	}
+	if onNode {
+		g.OnNode, g.OnNodeUUID = a.node.Name, string(a.node.ID)
+		if r := s.router(a); r != nil {
+			g.RouterNode = r.Name
+		}
+		a.meta["on_node"], a.meta["on_node_uuid"] = g.OnNode, g.OnNodeUUID
+	}
+	if !details {
+		return g
+	}
+	if a.rsc != nil && !a.is(pseudo) {
+		s.graphPrimitive(a, g)
+	}
+	s.graphAttributes(a, g)
+	if onNode {
+		s.graphDowned(a, g)
+	}
+	return g
+}
+
+// historyKey is the action's key with the name that the history has.
+func (a *action) historyKey() string {
+	if a.task == taskNotify {
+		return graph.NotifyKey(a.rsc.HistoryID, a.meta["notify_type"], a.meta["notify_operation"])
+	}
+	task := a.task
+	if a.cancelTask != "" {
+		task = a.cancelTask
+	}
+	return graph.OpKey(a.rsc.HistoryID, task, a.intervalMS())
+}
+
+func (s *scheduler) graphPrimitive(a *action, g *graph.Action) {
+	r := a.rsc
+	if r.LockNode != nil && a.node == r.LockNode && (!a.node.Shutdown || a.task == taskStop) {
+		g.ShutdownLock = strconv.FormatInt(r.LockTime.Unix(), 10)
+	}
+	p := &graph.Primitive{ID: r.ID, Class: r.Meta["class"], Provider: r.Meta["provider"], Type: r.Meta["type"]}
+	switch {
+	case r.Is(status.Removed) && r.HistoryID != "":
+		p.ID, p.LongID = r.HistoryID, r.ID
+	case !r.Is(status.Unique):
+		p.ID, p.LongID = r.XMLID(), r.ID
+		if r.HistoryID != "" && r.HistoryID != p.ID {
+			p.LongID = r.HistoryID
+		}
+	}
+	g.Primitive = p
+}
+
+// graphAttributes gathers what the agent gets.
+func (s *scheduler) graphAttributes(a *action, g *graph.Action) {
+	attrs := map[string]string{}
+	add := func(k, v string) {
+		if _, has := attrs[k]; !has {
+			attrs[k] = v
+		}
+	}
+	for k, v := range a.extra {
+		add(k, v)
+	}
+	if r := a.rsc; r != nil && (a.node != nil || r.Variant == status.Primitive) {
+		params := s.c.Params(r.Resource, a.node)
+		for _, k := range keysOf(params) {
+			v := params[k]
+			if k == "addr" && v == "#uname" {
+				if base, ok := s.c.Params(r.Resource, nil)["addr"]; ok {
+					v = base
+				}
+			}
+			if k != "" && k[0] >= '0' && k[0] <= '9' {
+				g.Params = append(g.Params, graph.Attr{Name: k, Value: v})
+			} else {
+				add(k, v)
+			}
+		}
+	}
+	for k, v := range a.meta {
+		if !strings.ContainsAny(k, "#:") {
+			add(metaName(k), v)
+		}
+	}
+	for r := a.rsc; r != nil; r = r.parent {
+		r.v.graphMeta(attrs)
+	}
+	if a.rsc != nil {
+		s.guestMeta(a, add)
+	}
+	for _, k := range keysOf(attrs) {
+		g.Attributes = append(g.Attributes, graph.Attr{Name: k, Value: attrs[k]})
+	}
+}
+
+func metaName(k string) string { return "CRM_meta_" + strings.ReplaceAll(k, "-", "_") }
+
+// guestMeta tells an agent in a guest which machine is below.
+func (s *scheduler) guestMeta(a *action, add func(k, v string)) {
+	if !a.node.IsGuest() {
+		return
+	}
+	l := s.of[a.node.Connection.Launcher]
+	task := a.task
+	if isNotify(task) {
+		task = a.meta["notify_operation"]
+	}
+	var host *node
+	switch task {
+	case taskStop, taskStopped, taskDemote, taskDemoted:
+		host = l.CurrentNode()
+	case taskStart, taskStarted, taskMonitor, taskPromote, taskPromoted:
+		host = l.node()
+	}
+	if host == nil {
+		return
+	}
+	if t, has := a.rsc.Meta["container-attribute-target"]; has {
+		add("CRM_meta_container_attribute_target", t)
+	}
+	add("CRM_meta_physical_host", host.Name)
+}
+
+// graphDowned lists the nodes that an action takes down.
+func (s *scheduler) graphDowned(a *action, g *graph.Action) {
+	switch {
+	case a.task == taskShutdown:
+		g.Downed = []graph.Downed{{Node: string(a.node.ID)}}
+	case a.task == taskFence:
+		if op := a.meta["stonith_action"]; op != "off" && op != "reboot" {
+			return
+		}
+		g.Downed = []graph.Downed{{Node: string(a.node.ID)}}
+		for _, r := range a.node.Running {
+			if r.Is(status.IsConnection) && r.Launcher != nil {
+				if n := s.findNode(r.ID); n != nil {
+					g.Downed = append(g.Downed, graph.Downed{Node: string(n.ID)})
+				}
+			}
+		}
+	case a.rsc != nil && a.rsc.Is(status.IsConnection) && a.task == taskStop:
+		for _, in := range a.before {
+			if in.action.rsc == a.rsc && in.action.task == taskMigrateFrom {
+				return
+			}
+		}
+		g.Downed = []graph.Downed{{Node: a.rsc.ID}}
+	}
+}

@@ -1,0 +1,157 @@
+// SPDX-FileCopyrightText: The Quorate authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+package sched
+
+import (
+	"strings"
+
+	"github.com/quorate/quorate/pengine/status"
+)
+
+// alloc is a node as a place for one resource.
+type alloc struct {
+	node  *node
+	score score
+	probe status.ProbeMode
+	count int
+	why   []status.Reason
+}
+
+func (a *alloc) on() *node {
+	if a == nil {
+		return nil
+	}
+	return a.node
+}
+
+// maxReasons bounds what is remembered of one score.
+const maxReasons = 64
+
+func (a *alloc) add(v score, why string) {
+	a.score = a.score.Add(v)
+	if v != 0 && len(a.why) < maxReasons {
+		a.why = append(a.why[:len(a.why):len(a.why)], status.Reason{Score: v, Text: why})
+	}
+}
+
+func (a *alloc) set(v score, why string) {
+	a.score = v
+	if len(a.why) < maxReasons {
+		a.why = append(a.why[:len(a.why):len(a.why)], status.Reason{Score: v, Text: why})
+	}
+}
+
+func (a *alloc) copy() *alloc {
+	cp := *a
+	return &cp
+}
+
+// table is the places of one resource by node index; nil where a node is none.
+type table []*alloc
+
+func newTable(nodes []*node, from map[*node]*status.Allowed) table {
+	t := make(table, len(nodes))
+	for i, n := range nodes {
+		if a := from[n]; a != nil {
+			t[i] = &alloc{node: n, score: a.Score, probe: a.Probe, why: a.Why}
+		}
+	}
+	return t
+}
+
+func (t table) get(n *node) *alloc {
+	if n == nil || t == nil {
+		return nil
+	}
+	return t[n.Index]
+}
+
+func (t table) clone() table {
+	if t == nil {
+		return nil
+	}
+	cp := make(table, len(t))
+	for i, a := range t {
+		if a != nil {
+			cp[i] = a.copy()
+		}
+	}
+	return cp
+}
+
+// list gives the places in the order of nodes.
+func (t table) list() []*alloc {
+	out := make([]*alloc, 0, len(t))
+	for _, a := range t {
+		if a != nil {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// available tells whether a node can run anything now.
+func available(n *node) bool {
+	return n != nil && n.Online && !n.Shutdown && !n.Unclean && !n.Standby && !n.Maintenance
+}
+
+// usable tells whether a place is available and not banned.
+func (a *alloc) usable() bool { return a != nil && available(a.node) && a.score >= 0 }
+
+func (t table) anyUsable() bool {
+	for _, a := range t {
+		if a.usable() {
+			return true
+		}
+	}
+	return false
+}
+
+// topAllowed is the place as the resource's parent sees it.
+func (r *rsc) topAllowed(n *node) *alloc {
+	if r.parent == nil {
+		return r.allowed.get(n)
+	}
+	return r.parent.allowed.get(n)
+}
+
+// compare orders places for a resource: below 0 where a is better. preferred
+// wins where all else is equal.
+func (s *scheduler) compare(a, b *alloc, preferred *node) int {
+	x, y := -infinity, -infinity
+	if available(a.node) {
+		x = a.score
+	}
+	if available(b.node) {
+		y = b.score
+	}
+	if x != y {
+		return better(x > y)
+	}
+	if s.c.Options.Placement != "minimal" {
+		if s.c.Options.Placement == "balanced" {
+			if r := s.compareCapacity(a.node, b.node); r != 0 {
+				return better(r < 0)
+			}
+		}
+		if p, q := s.placed[a.node.Index], s.placed[b.node.Index]; p != q {
+			return better(p < q)
+		}
+		switch preferred {
+		case nil:
+		case a.node:
+			return -1
+		case b.node:
+			return 1
+		}
+	}
+	return strings.Compare(a.node.Name, b.node.Name)
+}
+
+func better(yes bool) int {
+	if yes {
+		return -1
+	}
+	return 1
+}
