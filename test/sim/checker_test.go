@@ -32,6 +32,7 @@ type stay struct {
 	regular   []msgID
 	trans     []msgID
 	inTrans   bool
+	synced    []messaging.NodeID // whose synchronisation came
 	transMemb []messaging.NodeID // who comes along, of the transitional
 	next      messaging.RingID   // the ring after it, if it came to that
 }
@@ -61,8 +62,10 @@ type checker struct {
 	rings   map[messaging.RingID][]messaging.NodeID // regular configurations by id
 	tagged  map[msgID]messaging.RingID              // ring that a message was delivered in
 	ringSeq map[messaging.NodeID]uint64             // newest ring of a node over all lives
-	faults  []string
-	checks  map[string]uint64 // how often each rule had something to check
+	// holdSync says that ordinary messages wait for the synchronisation.
+	holdSync bool
+	faults   []string
+	checks   map[string]uint64 // how often each rule had something to check
 }
 
 const maxFaults = 10
@@ -114,6 +117,13 @@ func (k *checker) delivered(n messaging.NodeID, life int, d *totem.Deliver, id m
 	}
 	k.expect("message in its configuration", s.ring == d.Ring, "%s: delivered in configuration %v", who, s.ring)
 	k.expect("sender is a member", slices.Contains(s.members, id.node), "%s: members are %v", who, s.members)
+	if k.holdSync {
+		if sync {
+			s.synced = append(s.synced, id.node)
+		} else {
+			k.expect("synchronisation first", slices.Contains(s.synced, id.node), "%s: its sender's synchronisation did not come before", who)
+		}
+	}
 	if s.inTrans {
 		s.trans = append(s.trans, id)
 		k.expect("transitional sender comes along", slices.Contains(s.transMemb, id.node), "%s: transitional members are %v", who, s.transMemb)
@@ -170,6 +180,9 @@ func (k *checker) finish() {
 	}
 	for _, ring := range rings {
 		lives := byRing[ring]
+		for _, id := range lives {
+			k.comeAlong(ring, id, byRing)
+		}
 		for i, a := range lives {
 			for _, b := range lives[i+1:] {
 				k.pair(ring, k.at(a, ring), k.at(b, ring), a, b)
@@ -177,6 +190,31 @@ func (k *checker) finish() {
 		}
 	}
 	k.selfDelivery()
+}
+
+// comeAlong checks a transitional configuration against where its members
+// really came from.
+func (k *checker) comeAlong(ring messaging.RingID, id lifeID, byRing map[messaging.RingID][]lifeID) {
+	s := k.at(id, ring)
+	if !k.closed(id, s) {
+		return
+	}
+	for _, other := range byRing[s.next] {
+		from := k.before(other, s.next)
+		k.expect("transitional agreement", slices.Contains(s.transMemb, other.node) == (from == ring),
+			"%v from ring %v to %v: transitional %v, but %v came from %v", id, ring, s.next, s.transMemb, other, from)
+	}
+}
+
+// before gives the configuration that a life was in before the given one.
+func (k *checker) before(id lifeID, ring messaging.RingID) (r messaging.RingID) {
+	for _, s := range k.lives[id].stays {
+		if s.ring == ring {
+			return r
+		}
+		r = s.ring
+	}
+	return r
 }
 
 func (k *checker) at(id lifeID, ring messaging.RingID) *stay {

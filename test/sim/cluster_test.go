@@ -94,6 +94,7 @@ type cluster struct {
 
 func newCluster(seed uint64, n int, cfg totem.Config) *cluster {
 	c := &cluster{w: sim.New(seed), cfg: cfg, check: newChecker()}
+	c.check.holdSync = cfg.HoldForSync
 	hosts := make([]*sim.Host, n)
 	for i := range hosts {
 		hosts[i] = sim.NewHost(c.w)

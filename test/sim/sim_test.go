@@ -90,7 +90,7 @@ var rules = []string{
 	"sender is a member", "transitional sender comes along", "member of my configuration", "alternation",
 	"transitional members", "left list", "joined list", "ring of the change", "ring ids grow",
 	"one member list for a ring id", "total order", "virtual synchrony", "transitional agreement",
-	"self delivery", "one ring after the faults", "everything is sent and released", "liveness",
+	"self delivery", "synchronisation first", "one ring after the faults", "everything is sent and released", "liveness",
 }
 
 func report(t *testing.T, seed uint64, res result) {
