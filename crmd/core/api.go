@@ -435,3 +435,11 @@ func (c *Core) FenceDevices(node string) []string {
 	}
 	return list
 }
+
+// Document is the CIB as the core last saw it, nil before the first snapshot.
+// The shell applies patchsets to it, right before CIBChanged, and nobody else
+// changes it.
+func (c *Core) Document() *etree.Element { return c.root }
+
+// View is the ring's last word on membership and votes.
+func (c *Core) View() messaging.QuorumView { return c.view }

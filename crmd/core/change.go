@@ -23,7 +23,7 @@ import (
 func (c *Core) CIBSnapshot(now Time, root *etree.Element, v cib.Version) {
 	c.step(now, func() {
 		first := c.root == nil
-		c.root, c.version, c.need = root, v, cib.Version{}
+		c.root, c.version, c.need, c.stale = root, v, cib.Version{}, false
 		digest := ""
 		if conf := document.Child(root, "configuration"); conf != nil {
 			digest = document.Digest(conf)
@@ -59,9 +59,10 @@ func (c *Core) rejoinForgotten() {
 	c.offerNewcomers()
 }
 
-// CIBLost tells that the CIB cannot be watched; the last document stays.
+// CIBLost tells that the CIB cannot be watched. The last document stays, and
+// nothing is computed from it; a snapshot follows.
 func (c *Core) CIBLost(now Time) {
-	c.step(now, func() { c.logf(Warn, "the cib is not watched any more") })
+	c.step(now, func() { c.stale = true })
 }
 
 // CIBChanged takes in one change: the document after it, its version and its

@@ -90,6 +90,7 @@ type Core struct {
 	root    *etree.Element
 	version cib.Version
 	seen    index
+	stale   bool // the document is not watched now
 
 	lrm   local
 	fence *fencing.Coordinator

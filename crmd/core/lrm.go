@@ -30,8 +30,10 @@ type local struct {
 	ready bool   // the executor has told what it knows
 	boot  string // of the executor
 	calls int    // greatest call id seen
-	// accepted are the operations handed to the executor that have no result.
+	// accepted are the operations that the executor took and that have no result;
+	// handed those that it has not answered for, with whether the result is there.
 	accepted map[string]lrmd.Op // by transition key
+	handed   map[string]bool
 	tokens   map[Token]func(c *Core, err error, callID int, known bool)
 	writes   map[Token]func(c *Core, v cib.Version, err error)
 	meta     map[lrmd.Agent]*history.Metadata // nil while it is asked for or not to be had
@@ -41,7 +43,7 @@ type local struct {
 
 func newLocal(n *history.Node) local {
 	return local{
-		node: n, accepted: map[string]lrmd.Op{}, tokens: map[Token]func(*Core, error, int, bool){},
+		node: n, accepted: map[string]lrmd.Op{}, handed: map[string]bool{}, tokens: map[Token]func(*Core, error, int, bool){},
 		writes: map[Token]func(*Core, cib.Version, error){}, meta: map[lrmd.Agent]*history.Metadata{},
 		asked: map[lrmd.Agent]bool{}, held: map[lrmd.Agent][]lrmd.Result{},
 	}
@@ -260,16 +262,21 @@ func (c *Core) invokeOp(op lrmd.Op) {
 		op.Params = stopParams(op.Params, r.Started)
 	}
 	c.askMetadata(op)
-	l.accepted[op.UserData] = op
+	l.handed[op.UserData] = false
 	if !falsy(op.Params["CRM_meta_record_pending"]) && op.Action != "notify" {
 		records := l.node.Add(history.Pending(op, c.now.Wall), history.OriginUpdate, nil)
 		c.ownUpdate(l.node.Update(op.Resource, records, history.OriginUpdate), nil)
 	}
 	t := c.nextToken()
 	l.tokens[t] = func(c *Core, err error, call int, _ bool) {
+		finished := c.lrm.handed[op.UserData]
+		delete(c.lrm.handed, op.UserData)
 		c.lrm.calls = max(c.lrm.calls, call)
-		if err != nil {
+		switch {
+		case err != nil:
 			c.lrmResult(refused(op, err, c.now.Wall))
+		case !finished:
+			c.lrm.accepted[op.UserData] = op
 		}
 	}
 	c.logf(Info, "executing - rsc:"+op.Resource+" action:"+op.Action, "interval", op.Interval, "key", op.UserData)
@@ -363,6 +370,9 @@ func (c *Core) LRMResult(now Time, res lrmd.Result) {
 func (c *Core) lrmResult(res lrmd.Result) {
 	l := &c.lrm
 	delete(l.accepted, res.Op.UserData)
+	if _, handed := l.handed[res.Op.UserData]; handed {
+		l.handed[res.Op.UserData] = true
+	}
 	l.calls = max(l.calls, res.CallID)
 	if res.Status == lrmd.StatusCancelled {
 		return

@@ -123,8 +123,8 @@ func (c *Core) maybeCompute() {
 // holdBack tells why no computation may begin now, "" where one may.
 func (c *Core) holdBack() string {
 	switch {
-	case c.root == nil:
-		return "the CIB is not there"
+	case c.root == nil || c.stale:
+		return "the CIB is not watched"
 	case c.te.run != nil || len(c.te.orphans) > 0:
 		return "a transition is under way"
 	case c.te.computing != 0:

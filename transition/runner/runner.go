@@ -146,6 +146,9 @@ func (r *run) loop() {
 
 func (r *run) serve(c call) error {
 	now := r.cfg.Clock.Now()
+	if c.confirm == nil && c.abort == nil {
+		return nil // only whether this goroutine answers
+	}
 	if c.abort != nil {
 		r.emit(r.m.Abort(now, *c.abort))
 		return nil
