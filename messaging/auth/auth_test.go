@@ -89,11 +89,11 @@ func shake(t testing.TB, a, b *Guard) int {
 	return n
 }
 
-func TestThreeHellosProveBothBoots(t *testing.T) {
+func TestFourHellosProveBothBoots(t *testing.T) {
 	a, b := newGuard(t, 1, 7, "c"), newGuard(t, 2, 7, "c")
 	wantReason(t, func() error { _, err := open(b, seal(t, a, 0, "early")); return err }(), UnknownBoot)
-	if n := shake(t, a, b); n != 3 {
-		t.Errorf("%d hellos, want 3", n)
+	if n := shake(t, a, b); n != 4 {
+		t.Errorf("%d hellos, want 4", n)
 	}
 	if !a.Proven(2) || !b.Proven(1) {
 		t.Fatal("boots are not proven")

@@ -202,6 +202,9 @@ type Opened struct {
 	// Proven tells that the sender's present boot is believed: the packet is a
 	// sign of its life. It is false for hellos that prove nothing (yet).
 	Proven bool
+	// Believed tells that the sender of this hello believes our present boot: what
+	// we send it will be taken.
+	Believed bool
 	// NewBoot tells that this hello proved a boot not known before: the peer
 	// (re)started or was met for the first time.
 	NewBoot bool
@@ -239,7 +242,9 @@ func (g *Guard) Open(now time.Duration, src netip.Addr, packet []byte) (Opened, 
 		if len(plain) != helloLen {
 			return Opened{}, g.refuseLocked(Malformed, h.from)
 		}
-		out.NewBoot, out.Reply = g.helloLocked(p, s, parseHello(plain))
+		hi := parseHello(plain)
+		out.Believed = hi.believes == g.boot
+		out.NewBoot, out.Reply = g.helloLocked(p, s, hi)
 	}
 	out.Proven = s == p.proven
 	return out, nil

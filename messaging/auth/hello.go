@@ -64,7 +64,8 @@ func (g *Guard) Proven(id messaging.NodeID) bool {
 // helloLocked takes in an opened hello. An answer to our challenge proves the
 // sender's boot, and the boot before it is never believed again: the challenge
 // is drawn anew at each proof, so a recorded answer proves nothing. A reply is
-// due while the sender does not believe our boot; three hellos end it.
+// due while the sender does not believe our boot, and once to tell it that we
+// believe its own; four hellos end it.
 func (g *Guard) helloLocked(p *peer, s *session, h hello) (newBoot, reply bool) {
 	p.echo = h.challenge
 	reply = h.believes != g.boot
@@ -80,7 +81,7 @@ func (g *Guard) helloLocked(p *peer, s *session, h hello) (newBoot, reply bool) 
 	}
 	newBoot = s != p.proven
 	p.proven, p.unproven = s, nil
-	return newBoot, reply
+	return newBoot, reply || newBoot
 }
 
 // Refused counts the packets refused, by reason.

@@ -217,7 +217,6 @@ type (
 		link  int
 		src   netip.AddrPort
 		kind  auth.Kind
-		isNew bool
 		plain []byte
 	}
 	wanted struct {

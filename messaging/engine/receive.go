@@ -41,12 +41,17 @@ func (e *Engine) Receive(batch []transport.Packet) {
 		if o.Reply {
 			b.wants = append(b.wants, wanted{o.From, p.Link, p.Src})
 		}
-		if !o.Proven {
+		if o.NewBoot {
+			e.cfg.Log.Info("peer started", "node", uint32(o.From), "addr", p.Src.Addr().String())
+		}
+		// A peer counts as heard once the boots are proven in both directions:
+		// what is sent to it before would be lost, a commit token among it.
+		if !o.Proven || o.Kind == auth.Hello && !o.Believed {
 			continue
 		}
 		at := len(slab)
 		slab = append(slab, o.Plain...)
-		b.packets = append(b.packets, rxPacket{from: o.From, link: p.Link, src: p.Src, kind: o.Kind, isNew: o.NewBoot, plain: slab[at:len(slab):len(slab)]})
+		b.packets = append(b.packets, rxPacket{from: o.From, link: p.Link, src: p.Src, kind: o.Kind, plain: slab[at:len(slab):len(slab)]})
 	}
 	if len(b.packets)+len(b.wants) > 0 {
 		e.post(b)
@@ -56,16 +61,16 @@ func (e *Engine) Receive(batch []transport.Packet) {
 // Refused reports that a peer's kernel has nobody at its port.
 func (e *Engine) Refused(link int, dst netip.Addr) { e.post(refused{link, dst}) }
 
-// received takes in a batch: life signs first, tokens last, since a token may
+// received takes in a batch: answers to hellos and life signs first, tokens last, since a token may
 // overtake the data that was sent before it.
 func (e *Engine) received(b *rxBatch) {
+	for _, w := range b.wants { // ahead of what needs them to have arrived
+		e.hello(w.peer, w.link, w.src)
+	}
 	for i := range b.packets {
 		p := &b.packets[i]
 		if e.peers[p.from] == nil {
 			e.meet(p)
-		}
-		if p.isNew {
-			e.cfg.Log.Info("peer started", "node", uint32(p.from), "addr", p.src.Addr().String())
 		}
 		e.actLinks(e.links.Heard(p.from, p.link))
 		switch p.kind {
@@ -79,9 +84,6 @@ func (e *Engine) received(b *rxBatch) {
 		if p := &b.packets[i]; p.kind == auth.Token {
 			e.todo = append(e.todo, &totem.Recv{From: p.from, Packet: p.plain})
 		}
-	}
-	for _, w := range b.wants {
-		e.hello(w.peer, w.link, w.src)
 	}
 	e.step(nil)
 }

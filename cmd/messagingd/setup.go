@@ -1,0 +1,120 @@
+// SPDX-FileCopyrightText: The Quorate authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/quorate/quorate/internal/daemon"
+	"github.com/quorate/quorate/messaging/conf"
+	"github.com/quorate/quorate/messaging/engine"
+	"github.com/quorate/quorate/messaging/node"
+)
+
+// A setting turns this machine's files into the engine's configuration, at the
+// start and at each reload.
+type setting struct {
+	source  node.Source
+	classic *node.ClassicLog
+	log     *slog.Logger
+}
+
+func newSetup(ctx context.Context, env *daemon.Env, file, name string) (*setting, error) {
+	hostnameFile := ""
+	if env.Paths.Root != "" {
+		hostnameFile = env.Paths.Abs("/etc/hostname")
+	}
+	m, err := node.ThisMachine(ctx, hostnameFile, name)
+	if err != nil {
+		return nil, err
+	}
+	if file == "" {
+		file = env.Paths.CorosyncConf()
+	}
+	s := &setting{classic: node.NewClassicLog(env.Log, env.Clock.Wall, m.Hostname), log: env.Log}
+	s.source = node.Source{
+		ConfPath: file, KeyPath: env.Paths.Authkey(), StateDir: env.Paths.StateDir(), Abs: env.Paths.Abs,
+		Machine: m, Clock: env.Clock, Log: env.Log, Announce: s.classic.Write,
+	}
+	return s, nil
+}
+
+func (s *setting) build() (engine.Config, error) {
+	c, err := node.Load(s.source)
+	if err != nil {
+		return engine.Config{}, err
+	}
+	if l := c.Logging; l.ToLogfile && l.Logfile != "" {
+		if err := s.classic.OpenFile(s.source.Abs(l.Logfile)); err != nil {
+			s.log.Warn("log file not written", "error", err)
+		}
+	}
+	s.classic.Write(engine.Announcement{Level: "notice", Subsys: "MAIN", Text: fmt.Sprintf("Corosync Cluster Engine %s starting up", node.Version)})
+	s.classic.Write(engine.Announcement{Level: "info", Subsys: "MAIN", Text: "Corosync built-in features: successfully read main configuration file '" + c.File + "'."})
+	cfg, err := node.Build(s.source, c)
+	if err != nil {
+		return cfg, err
+	}
+	s.classic.Write(engine.Announcement{Level: "notice", Subsys: "TOTEM", Text: "Initializing transport (" + transportText(c.Transport) + ")."})
+	for _, l := range cfg.Links {
+		s.classic.Write(engine.Announcement{Level: "notice", Subsys: "TOTEM", Text: fmt.Sprintf("The network interface [%s] is now up.", l.Local)})
+	}
+	cfg.Reload = func() error { return s.reload(&cfg) }
+	return cfg, nil
+}
+
+func transportText(t conf.Transport) string {
+	switch t {
+	case conf.UDP:
+		return "UDP/IP Multicast"
+	case conf.UDPU:
+		return "UDP/IP Unicast"
+	}
+	return "Kronosnet"
+}
+
+// reload reads the file again. What can change at run time is the map; the rest
+// waits for a restart, which the log says.
+func (s *setting) reload(cfg *engine.Config) error {
+	c, err := node.Load(s.source)
+	if err != nil {
+		return err
+	}
+	fresh, err := node.Build(s.source, c)
+	if err != nil {
+		return err
+	}
+	if fresh.Totem != cfg.Totem || len(fresh.Nodes) != len(cfg.Nodes) || fresh.Transport != cfg.Transport {
+		s.log.Warn("nodes, transport and timers of the new configuration apply after a restart")
+	}
+	return node.Publish(c, cfg)
+}
+
+// niceness is the priority that the daemon asks for: a ring is kept alive by
+// being on time.
+const niceness = -20
+
+// raisePriority asks for all threads; those to come inherit it.
+func raisePriority(log *slog.Logger) {
+	tasks, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return
+	}
+	for _, t := range tasks {
+		id, err := strconv.Atoi(t.Name())
+		if err != nil {
+			continue
+		}
+		if err := unix.Setpriority(unix.PRIO_PROCESS, id, niceness); err != nil {
+			log.Debug("priority not raised", "error", err)
+			return
+		}
+	}
+}
