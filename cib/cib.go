@@ -135,3 +135,6 @@ func (v Version) Compare(w Version) int {
 	return cmp.Or(cmp.Compare(v.AdminEpoch, w.AdminEpoch), cmp.Compare(v.Epoch, w.Epoch),
 		cmp.Compare(v.NumUpdates, w.NumUpdates))
 }
+
+// MaxRequest bounds the data of one request, in bytes.
+const MaxRequest = 16 << 20

@@ -268,7 +268,9 @@ func (c *Core) shrunk(before []messaging.MemberID) {
 			along++
 		}
 	}
-	c.splitAt = operation.VersionOf(c.root)
+	if along < len(before) {
+		c.splitAt = operation.VersionOf(c.root)
+	}
 	for _, o := range c.waits {
 		if o.enough {
 			continue
