@@ -9,6 +9,7 @@ import (
 	"github.com/quorate/quorate/internal/cli"
 	"github.com/quorate/quorate/internal/cli/crmmon"
 	"github.com/quorate/quorate/internal/cli/run"
+	"github.com/quorate/quorate/internal/cli/simulate"
 )
 
 // tools lists every tool that the program answers to: one line for each
@@ -16,6 +17,7 @@ import (
 func tools() []cli.Tool {
 	return slices.Concat(
 		run.Tools(),
+		simulate.Tools(),
 		crmmon.Tools(),
 	)
 }
