@@ -5,17 +5,18 @@ package cibsource
 
 import (
 	"github.com/quorate/quorate/cib"
+	cibclient "github.com/quorate/quorate/cib/client"
 	"github.com/quorate/quorate/crmd"
+	crmdclient "github.com/quorate/quorate/crmd/client"
 	"github.com/quorate/quorate/internal/cli"
-	"github.com/quorate/quorate/internal/ipc"
 )
 
 // dial connects to the node's CIB daemon.
-func dial(*cli.IO) (cib.Store, error) {
-	return nil, ipc.ErrUnavailable
+func dial(io *cli.IO) (cib.Store, error) {
+	return cibclient.Dial(io.Socket("cibd"))
 }
 
 // Controller connects to the node's controller.
-func Controller(*cli.IO) (crmd.Controller, error) {
-	return nil, ipc.ErrUnavailable
+func Controller(io *cli.IO) (crmd.Controller, error) {
+	return crmdclient.Dial(io.Socket("crmd"))
 }
