@@ -8,6 +8,7 @@ import (
 
 	"github.com/quorate/quorate/internal/cli"
 	"github.com/quorate/quorate/internal/cli/crmmon"
+	"github.com/quorate/quorate/internal/cli/crmresource"
 	"github.com/quorate/quorate/internal/cli/run"
 	"github.com/quorate/quorate/internal/cli/simulate"
 )
@@ -19,5 +20,6 @@ func tools() []cli.Tool {
 		run.Tools(),
 		simulate.Tools(),
 		crmmon.Tools(),
+		crmresource.Tools(),
 	)
 }

@@ -152,9 +152,15 @@ func (v *View) resource(s sink, r *status.Resource) {
 	case status.BundleVariant:
 		v.bundle(s, r)
 	default:
-		s.item(v.primitiveText(r, placeNode))
+		s.item(v.primitiveText(r, v.place()))
 	}
 }
+
+func (v *View) place() place { return place(!v.Options.RscOnly) }
+
+// PrimitiveText is the line of one primitive, without the node where nodes are
+// not to be shown.
+func (v *View) PrimitiveText(r *status.Resource) string { return v.primitiveText(r, v.place()) }
 
 // headFlags are the remarks behind the name of a group or clone.
 func headFlags(r *status.Resource, first ...string) string {
@@ -195,7 +201,7 @@ func (v *View) group(s sink, r *status.Resource) {
 		}
 	} else {
 		for _, k := range members {
-			s.item(v.primitiveText(k, placeNode))
+			s.item(v.primitiveText(k, v.place()))
 		}
 	}
 	s.close()

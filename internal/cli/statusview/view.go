@@ -29,6 +29,7 @@ type Options struct {
 	Resource    string // only this resource, or those of this tag
 	BanPrefix   string
 	FullFencing bool // every fencing event, not the newest of each kind
+	RscOnly     bool // primitives without the node they run on
 }
 
 // A Daemon is the state of the stack on this node, as the first line tells it.

@@ -94,8 +94,11 @@ func (v *View) nodesXML() *etree.Element {
 			document.Set(e, "feature_set", "<3.15.1")
 		}
 		for _, p := range [][2]string{
-			{"shutdown", yes(n.Shutdown)}, {"expected_up", yes(n.ExpectedUp)}, {"is_dc", yes(n.IsDC)},
-			{"resources_running", strconv.Itoa(len(n.Running))}, {"type", typ},
+			{"shutdown", yes(n.Shutdown)},
+			{"expected_up", yes(n.ExpectedUp)},
+			{"is_dc", yes(n.IsDC)},
+			{"resources_running", strconv.Itoa(len(n.Running))},
+			{"type", typ},
 		} {
 			document.Set(e, p[0], p[1])
 		}
