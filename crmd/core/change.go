@@ -45,16 +45,15 @@ func (c *Core) CIBSnapshot(now Time, root *etree.Element, v cib.Version) {
 		c.writeIdentity()
 		c.syncQuorum()
 		c.syncNodeStates()
-		c.rejoinForgotten()
+		c.rejoin()
 	})
 }
 
-// rejoinForgotten has members join again whose history the document lost.
-func (c *Core) rejoinForgotten() {
+// rejoin has all members join again: what a document that replaced this one says
+// of them may be older than what they know themselves.
+func (c *Core) rejoin() {
 	for _, m := range c.book.In(join.Confirmed) {
-		if n := c.peers.ByMember(m); n != nil && !hasLRM(c.root, n.UUID()) {
-			c.book.Remove(m)
-		}
+		c.book.Remove(m)
 	}
 	c.offerNewcomers()
 }
@@ -81,9 +80,31 @@ func (c *Core) CIBChanged(now Time, root *etree.Element, v cib.Version, patch *e
 		}
 		if c.am {
 			c.handle(diffs)
+			c.doubt = true
 		}
 		c.saw(false)
 	})
+}
+
+// verify corrects what the document says against this DC's word: another DC, of
+// a partition that has just ended, may have written after it. It waits until the
+// document shows this DC's own writes.
+func (c *Core) verify() {
+	if !c.am || !c.doubt || c.root == nil || len(c.writes) > 0 || less(c.version, c.need) {
+		return
+	}
+	c.doubt = false
+	for _, n := range c.peers.All() {
+		if state := c.nodeState(n); state != nil && !saysAlready(state, c.stateAttrs(n)) {
+			delete(c.written, n.ID)
+		}
+	}
+	if document.Get(c.root, "dc-uuid") != c.uuid() {
+		c.writeIdentity()
+	}
+	c.lastQuorum = ""
+	c.syncQuorum()
+	c.syncNodeStates()
 }
 
 // handle acts on what changed in the status of nodes, as the DC.

@@ -9,18 +9,21 @@ import (
 	"time"
 )
 
+// schedulerUnderTest decides in all simulated clusters.
+var schedulerUnderTest = real
+
 const head = `<configuration><crm_config><cluster_property_set id="o">
 <nvpair id="o1" name="stonith-enabled" value="%s"/></cluster_property_set></crm_config><nodes/><resources>
-<primitive id="r0" class="ocf" provider="pacemaker" type="Dummy"/>
-<primitive id="r1" class="ocf" provider="pacemaker" type="Dummy"/>
-<primitive id="r2" class="ocf" provider="pacemaker" type="Dummy"/>
+<primitive id="r0" class="ocf" provider="pacemaker" type="Dummy"><operations><op id="r0m" name="monitor" interval="10s"/></operations></primitive>
+<primitive id="r1" class="ocf" provider="pacemaker" type="Dummy"><operations><op id="r1m" name="monitor" interval="10s"/></operations></primitive>
+<primitive id="r2" class="ocf" provider="pacemaker" type="Dummy"><operations><op id="r2m" name="monitor" interval="10s"/></operations></primitive>
 %s</resources><constraints/></configuration>`
 
 func plain() string { return fmt.Sprintf(head, "false", "") }
 
 func fencing3() string {
 	return fmt.Sprintf(head, "true", `<primitive id="fence" class="stonith" type="fence_sim"><instance_attributes id="fi">
-<nvpair id="fi1" name="pcmk_host_list" value="node1 node2 node3"/></instance_attributes></primitive>`)
+<nvpair id="fi1" name="pcmk_host_list" value="node1 node2 node3 node4 node5"/></instance_attributes></primitive>`)
 }
 
 var all = []string{"r0", "r1", "r2"}

@@ -112,6 +112,7 @@ type dcState struct {
 	writes      map[Token]func(cib.Version, error) // under way
 	need        cib.Version                        // the document must have reached it
 	awaited     []awaited
+	doubt       bool // the document changed since it was verified
 	te          engineState
 	lastQuorum  string
 	lastFailure string
@@ -184,6 +185,7 @@ func (c *Core) step(now Time, f func()) {
 	f()
 	c.enter()
 	c.confirmJoin()
+	c.verify()
 	c.maybeCompute()
 	c.armTimers()
 }

@@ -310,6 +310,10 @@ func (c *Core) offerNewcomers() {
 		return
 	}
 	c.input(fsa.InNodeJoin, "members are to be integrated")
+	if c.te.computing != 0 { // for a cluster without them
+		c.te.computing = 0
+		c.te.want("members are to be integrated")
+	}
 	id := c.book.Offer(to)
 	c.logf(Info, "join offered", "join_id", id, "members", len(to))
 	c.send(&wire.Message{Offer: &wire.Offer{JoinID: id, To: to, Settled: c.settled}})

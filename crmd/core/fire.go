@@ -73,6 +73,12 @@ func (c *Core) fireShutdown(a *graph.Action) {
 		return
 	}
 	c.expectDown[n.ID] = true
+	if n.ID == c.cfg.Self {
+		// The DC goes last: when the rest of the graph is done.
+		c.te.run.leaveAfter = true
+		c.confirm(a.ID, false, false, false)
+		return
+	}
 	c.logf(Info, "node may shut down", "node", n.Name)
 	c.send(&wire.Message{Shutdown: &wire.Shutdown{To: n.ID}})
 }

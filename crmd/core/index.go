@@ -188,13 +188,3 @@ func (x *index) hasAttr(uuid, name string) bool {
 	_, has := n.attrs[name]
 	return has
 }
-
-// hasLRM tells whether the document has operation history of a node.
-func hasLRM(root *etree.Element, uuid string) bool {
-	status := document.Section(root, "status")
-	if status == nil {
-		return false
-	}
-	ns := document.ChildWith(status, "node_state", "id", uuid)
-	return ns != nil && document.Child(ns, "lrm") != nil
-}

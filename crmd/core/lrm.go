@@ -119,29 +119,51 @@ func knows(r *history.Resource, res lrmd.Result) bool {
 // was in flight and is not known any more has failed: whether it took effect, a
 // recovery will find out.
 func (c *Core) executorRestarted(snap lrmd.Snapshot) {
-	c.lrm.node.Restore(snap, c.ownState())
-	done := map[string]bool{}
-	for _, r := range snap.Results {
-		done[r.Op.UserData] = true
-	}
+	var lost []lrmd.Result
+	known := map[string]bool{}
 	for _, op := range snap.InFlight {
-		done[op.UserData] = true
+		known[op.UserData] = true
 	}
-	if c.joined > 0 {
-		lrm := c.lrm.node.LRM()
-		c.ownWrite(cib.Request{Op: cib.OpDelete, XPath: fmt.Sprintf("//node_state[@id='%s']/lrm", c.uuid())}, nil)
-		state := document.New("node_state", "id", c.uuid(), "uname", c.cfg.Name)
-		state.AddChild(lrm)
-		c.ownUpdate(state, nil)
+	kept := snap
+	kept.Results = nil
+	for _, r := range sortedResults(snap) {
+		known[r.Op.UserData] = true
+		if _, waited := c.lrm.accepted[r.Op.UserData]; waited && r.Lost {
+			lost = append(lost, r)
+			continue
+		}
+		kept.Results = append(kept.Results, r)
 	}
 	for _, key := range slices.Sorted(maps.Keys(c.lrm.accepted)) {
-		if !done[key] {
-			c.lrmResult(lostResult(c.lrm.accepted[key], c.now.Wall, "the executor restarted while it ran"))
+		if !known[key] {
+			lost = append(lost, lostResult(c.lrm.accepted[key], c.now.Wall, "the executor restarted while it ran"))
 		}
 	}
-	for _, r := range snap.Results {
+	c.lrm.node.Restore(kept, c.ownState())
+	c.pushHistory()
+	for _, r := range kept.Results {
 		delete(c.lrm.accepted, r.Op.UserData)
 	}
+	for _, r := range lost {
+		c.lrmResult(r)
+	}
+}
+
+// pushHistory replaces this node's history in the CIB where it differs.
+func (c *Core) pushHistory() {
+	if c.joined == 0 {
+		return // the confirmation of the join brings it
+	}
+	lrm := c.lrm.node.LRM()
+	if state := c.ownState(); state != nil {
+		if was := document.Child(state, "lrm"); was != nil && sameHistory(was, lrm) {
+			return
+		}
+	}
+	c.ownWrite(cib.Request{Op: cib.OpDelete, XPath: fmt.Sprintf("//node_state[@id='%s']/lrm", c.uuid())}, nil)
+	state := document.New("node_state", "id", c.uuid(), "uname", c.cfg.Name)
+	state.AddChild(lrm)
+	c.ownUpdate(state, nil)
 }
 
 func lostResult(op lrmd.Op, now time.Time, why string) lrmd.Result {

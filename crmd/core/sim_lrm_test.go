@@ -189,6 +189,9 @@ type checker struct {
 func newChecker() checker { return checker{active: map[string]map[string]bool{}} }
 
 func (k *checker) start(rsc, node string) {
+	if rsc == "fence" {
+		return // may run on the way to fence a node that had it
+	}
 	k.starts++
 	m := k.active[rsc]
 	if m == nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/quorate/quorate/cib/document"
 	"github.com/quorate/quorate/pengine"
+	"github.com/quorate/quorate/pengine/sched"
 	"github.com/quorate/quorate/transition/graph"
 )
 
@@ -230,4 +231,11 @@ func (s *naiveRun) stopAll() {
 	}
 }
 
-var _ = fmt.Sprint
+// real is the project's own policy engine.
+func real(root *etree.Element, now time.Time) (*graph.Graph, pengine.Reply) {
+	res, err := sched.Schedule(sched.Input{CIB: root, Now: now})
+	if err != nil {
+		panic(fmt.Sprintf("scheduler: %v", err))
+	}
+	return res.Graph, pengine.Reply{Actions: len(res.Graph.Synapses), RecheckBy: res.RecheckBy, Warnings: res.Warnings, Errors: res.Errors}
+}

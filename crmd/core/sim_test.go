@@ -7,6 +7,7 @@ import (
 	"container/heap"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -107,7 +108,7 @@ func newCluster(t *testing.T, seed uint64, n int, config string) *cluster {
 		fenceOK: func(string) bool { return true }, fenced: map[string]int{}, failures: map[string]int{},
 		check: newChecker(),
 	}
-	c.schedule = naive
+	c.schedule = schedulerUnderTest
 	for i := range n {
 		c.nodes = append(c.nodes, &simNode{c: c, i: i, id: messaging.NodeID(i + 1), name: fmt.Sprintf("node%d", i+1)})
 	}
@@ -164,6 +165,9 @@ func (c *cluster) waitFor(what string, limit time.Duration, cond func() bool) ti
 		if n.up && n.crm {
 			c.tracef("%s: %s dc=%v hold=%q dirty=%v need=%v have=%v writes=%d", n.name, n.core.state, n.core.am, n.core.holdBack(), n.core.te.dirty, n.core.need, n.core.version, len(n.core.writes))
 		}
+	}
+	if d := c.dc(); d != nil && *simSeed != 0 {
+		_ = os.WriteFile("/tmp/crmd-sim-cib.xml", document.Format(d.root), 0o600)
 	}
 	c.fatalf("%s: not within %v", what, limit)
 	return 0

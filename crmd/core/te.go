@@ -12,6 +12,7 @@ import (
 	"github.com/quorate/quorate/cib"
 	"github.com/quorate/quorate/cib/document"
 	"github.com/quorate/quorate/crmd/fsa"
+	"github.com/quorate/quorate/crmd/join"
 	"github.com/quorate/quorate/crmd/wire"
 	"github.com/quorate/quorate/pengine"
 	"github.com/quorate/quorate/transition"
@@ -52,7 +53,9 @@ type run struct {
 	done    map[int]bool
 	results map[int]event
 	aborted string
-	lost    bool // the transition engine went away: nothing is fired any more
+	// leaveAfter: this node itself leaves when the graph is done.
+	leaveAfter bool
+	lost       bool // the transition engine went away: nothing is fired any more
 }
 
 // A flight is an action that was fired.
@@ -125,6 +128,8 @@ func (c *Core) holdBack() string {
 	switch {
 	case c.root == nil || c.stale:
 		return "the CIB is not watched"
+	case len(c.election.Missing()) > 0 || !c.allOffered():
+		return "members are being elected with"
 	case c.te.run != nil || len(c.te.orphans) > 0:
 		return "a transition is under way"
 	case c.te.computing != 0:
@@ -145,6 +150,16 @@ func (c *Core) holdBack() string {
 	return ""
 }
 
+// allOffered tells whether each member was invited to join.
+func (c *Core) allOffered() bool {
+	for _, m := range c.members {
+		if c.book.Phase(m) == join.None {
+			return false
+		}
+	}
+	return true
+}
+
 // coldLeft is how long the first computation of a cluster still waits for
 // configured nodes that have not joined: a node that is just booting is not to be
 // fenced.
@@ -157,7 +172,7 @@ func (c *Core) coldLeft() time.Duration {
 		return 0
 	}
 	for _, n := range c.peers.All() {
-		if n.Configured && (!n.Online() || c.book.Phase(n.Member) < 4) {
+		if n.Configured && (!n.Online() || c.book.Phase(n.Member) != join.Confirmed) {
 			return left
 		}
 	}
@@ -296,6 +311,10 @@ func (c *Core) runDone(r *run, d transition.Done) {
 	c.te.run = nil
 	if d.Follow == transition.FollowRestart {
 		c.te.want(d.Why)
+	}
+	if r.leaveAfter && !c.te.dirty {
+		c.leave("everything here is stopped, and this node is the dc")
+		return
 	}
 	if !c.te.dirty {
 		c.input(fsa.InTESuccess, "the transition is done")
