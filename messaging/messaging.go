@@ -175,8 +175,8 @@ type Admin interface {
 	Groups(ctx context.Context) ([]GroupInfo, error)
 	// SetVotes changes the votes of one node cluster-wide.
 	SetVotes(ctx context.Context, node NodeID, votes uint32) error
-	// SetCmap sets one key of this node's map. Some keys have an effect, such as
-	// quorum.cancel_wait_for_all.
+	// SetCmap sets one key of this node's map, or deletes it where the entry has
+	// no type. Some keys have an effect, such as quorum.cancel_wait_for_all.
 	SetCmap(ctx context.Context, entry CmapEntry) error
 	// Reload makes every node read its corosync.conf again.
 	Reload(ctx context.Context) error

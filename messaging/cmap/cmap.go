@@ -91,6 +91,13 @@ func (m *Map) Prefix(prefix string) []messaging.CmapEntry {
 	return out
 }
 
+// Delete removes one key, if it is there.
+func (m *Map) Delete(key string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.entries, key)
+}
+
 // DeletePrefix removes all keys that begin with prefix and tells how many.
 func (m *Map) DeletePrefix(prefix string) int {
 	m.mu.Lock()

@@ -153,7 +153,7 @@ func (b *builder) key(k Key, path, prefix string) {
 		}
 		b.warn(k.Line, "unknown key %q%s is stored and otherwise ignored", join(path, k.Name), hint)
 	default:
-		if fault := r.check(k.Name, k.Value); fault != "" {
+		if fault := r.check(join(path, k.Name), k.Value); fault != "" {
 			b.fault(k.Line, "%s", fault)
 			return
 		}

@@ -322,6 +322,10 @@ func (b *Bus) SetCmap(ctx context.Context, entry messaging.CmapEntry) error {
 	if err := cmap.CheckKey(entry.Key); err != nil {
 		return err
 	}
+	if entry.Type == "" {
+		b.e.cfg.Cmap.Delete(entry.Key)
+		return nil
+	}
 	return b.e.cfg.Cmap.Set(entry)
 }
 

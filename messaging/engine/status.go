@@ -104,7 +104,7 @@ func (e *Engine) statEntries() []messaging.CmapEntry {
 			up = 1
 		}
 		key := fmt.Sprintf("stats.knet.node%d.link%d.", l.Peer, l.Link)
-		out = append(out, cmap.Uint(key+"enabled", 8, 1), cmap.Uint(key+"connected", 8, up))
+		out = append(out, cmap.Uint(key+"enabled", 8, 1), cmap.Uint(key+"connected", 8, up), cmap.Uint(key+"mtu", 32, uint64(e.cfg.Totem.MTU)))
 	}
 	return out
 }

@@ -1,0 +1,270 @@
+// SPDX-FileCopyrightText: The Quorate authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+package corosync
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/quorate/quorate/internal/cli"
+	"github.com/quorate/quorate/messaging"
+	"github.com/quorate/quorate/messaging/client"
+)
+
+const quorumtoolUsage = `usage: 
+corosync-quorumtool <options>
+
+  options:
+
+  -s             show quorum status
+  -m             constantly monitor quorum status
+  -l             list nodes
+  -a             show all names or addresses for each node
+  -p             when used with -s or -l, generates machine parsable output
+  -v <votes>     change the number of votes for a node (*)
+  -n <nodeid>    optional nodeid of node for -v
+  -e <expected>  change expected votes for the cluster (*)
+  -H             show nodeids in hexadecimal rather than decimal
+  -i             show node IP addresses instead of the resolved name
+  -o <a|n|i>     order by [a] IP address (default), [n] name, [i] nodeid
+  -f             forcefully unregister a quorum device *DANGEROUS* (*)
+  -h             show this help text
+  -V             show version and exit
+
+  (*) Starred items only work if votequorum is the quorum provider for corosync
+
+`
+
+// A quorumtool is one run of corosync-quorumtool.
+type quorumtool struct {
+	io       *cli.IO
+	bus      *client.Bus
+	mode     string // the last of s, l, m, v, e
+	machine  bool
+	hex      bool
+	addrs    bool
+	order    string
+	votes    uint32
+	expected uint32
+	node     uint32
+}
+
+func runQuorumtool(ctx context.Context, io *cli.IO, args []string) int {
+	q := &quorumtool{io: io, mode: "s", order: "a"}
+	opts, _, err := getopt("corosync-quorumtool", args, "aVhspmlHie:v:n:o:f", nil)
+	if err != nil {
+		io.Errorf("%s\n", err)
+		io.Printf("%s", quorumtoolUsage)
+		return exitError
+	}
+	for _, o := range opts {
+		if done, code := q.option(o); done {
+			return code
+		}
+	}
+	bus, status, err := dial(ctx, io)
+	if err != nil {
+		io.Errorf("Cannot initialize CMAP service\n")
+		return exitError
+	}
+	defer func() { _ = bus.Close() }()
+	q.bus = bus
+	return q.run(ctx, status.View)
+}
+
+// option takes one option; done tells that the run ends with it.
+func (q *quorumtool) option(o option) (done bool, code int) {
+	number := func(what string) (uint32, bool) {
+		n, err := strconv.ParseUint(o.arg, 0, 32)
+		if err != nil {
+			q.io.Errorf("%s needs a number, not %q\n", what, o.arg)
+		}
+		return uint32(n), err == nil
+	}
+	ok := true
+	switch o.name {
+	case "s", "l", "m":
+		q.mode = o.name
+	case "f":
+		q.io.Errorf("Unable to unregister quorum device: CS_ERR_NOT_EXIST\n")
+		return true, exitError
+	case "v":
+		q.mode = "v"
+		q.votes, ok = number("-v")
+	case "e":
+		q.mode = "e"
+		q.expected, ok = number("-e")
+	case "n":
+		q.node, ok = number("-n")
+	case "p":
+		q.machine = true
+	case "H":
+		q.hex = true
+	case "i":
+		q.addrs = true
+	case "o":
+		if o.arg != "a" && o.arg != "n" && o.arg != "i" {
+			q.io.Errorf("Invalid ordering option. valid orders are a(address), i(node ID) or n(name)\n")
+			return true, exitError
+		}
+		q.order = o.arg
+	case "V":
+		q.io.Printf("corosync-quorumtool version: %s\n", cli.CorosyncVersion)
+		return true, exitOK
+	case "h":
+		q.io.Printf("%s", quorumtoolUsage)
+		return true, exitOK
+	}
+	return !ok, exitError
+}
+
+func (q *quorumtool) run(ctx context.Context, v messaging.QuorumView) int {
+	switch q.mode {
+	case "l":
+		q.members(v)
+		return exitOK
+	case "m":
+		return q.monitor(ctx)
+	case "e":
+		return q.set("expected votes", q.bus.SetExpectedVotes(ctx, q.expected))
+	case "v":
+		if q.node == 0 {
+			q.node = uint32(v.Self)
+		}
+		return q.set("votes", q.bus.SetVotes(ctx, messaging.NodeID(q.node), q.votes))
+	}
+	q.status(v)
+	if !v.Quorate {
+		return exitNotQuorate
+	}
+	return exitOK
+}
+
+func (q *quorumtool) set(what string, err error) int {
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, messaging.ErrInvalid):
+		q.io.Errorf("Unable to set %s: CS_ERR_INVALID_PARAM\n", what)
+	default:
+		q.io.Errorf("Unable to set %s: %s\n", what, err)
+	}
+	return exitError
+}
+
+func (q *quorumtool) monitor(ctx context.Context) int {
+	w, err := q.bus.WatchQuorum(ctx)
+	if err != nil {
+		q.io.Errorf("Unable to start quorum status tracking: %s\n", err)
+		return exitError
+	}
+	defer func() { _ = w.Close() }()
+	for {
+		v, err := w.Next(ctx)
+		if err != nil {
+			q.io.Errorf("Unable to dispatch quorum status: %s\n", err)
+			return exitError
+		}
+		q.status(v)
+	}
+}
+
+// status prints the three blocks.
+func (q *quorumtool) status(v messaging.QuorumView) {
+	members := 0
+	for _, n := range v.Nodes {
+		if n.Member {
+			members++
+		}
+	}
+	quorate, blocked := "Yes", " "
+	if !v.Quorate {
+		quorate, blocked = "No", "Activity blocked"
+	}
+	p := q.io.Printf
+	p("Quorum information\n------------------\n")
+	p("Date:             %s\n", time.Now().Format("Mon Jan _2 15:04:05 2006"))
+	p("Quorum provider:  corosync_votequorum\n")
+	p("Nodes:            %d\n", members)
+	p("Node ID:          %s\n", q.id(v.Self))
+	p("Ring ID:          %x.%x\n", uint32(v.Ring.Rep), v.Ring.Seq)
+	p("Quorate:          %s\n\n", quorate)
+	p("Votequorum information\n----------------------\n")
+	p("Expected votes:   %d\n", v.ExpectedVotes)
+	p("Highest expected: %d\n", v.ExpectedVotes)
+	p("Total votes:      %d\n", v.TotalVotes)
+	p("Quorum:           %d %s\n", v.Quorum, blocked)
+	p("Flags:            ")
+	for _, f := range v.Flags {
+		p("%s ", f)
+	}
+	p("\n")
+	q.members(v)
+}
+
+func (q *quorumtool) id(id messaging.NodeID) string {
+	if q.hex {
+		return fmt.Sprintf("0x%08x", uint32(id))
+	}
+	return strconv.FormatUint(uint64(id), 10)
+}
+
+// members prints the table of those in the ring.
+func (q *quorumtool) members(v messaging.QuorumView) {
+	p := q.io.Printf
+	p("\nMembership information\n----------------------\n")
+	device := ""
+	if q.machine {
+		device = "   Qdevice "
+	}
+	p("    Nodeid      Votes %sName\n", device)
+	nodes := slices.DeleteFunc(slices.Clone(v.Nodes), func(n messaging.Node) bool { return !n.Member })
+	q.sort(nodes)
+	for _, n := range nodes {
+		if q.hex {
+			p("0x%08x ", uint32(n.ID))
+		} else {
+			p("%10d ", uint32(n.ID))
+		}
+		p("%10d ", n.Votes)
+		if q.machine {
+			p("%10s ", "NR")
+		}
+		p("%s", q.name(n))
+		if n.ID == v.Self {
+			p(" (local)")
+		}
+		p("\n")
+	}
+}
+
+func (q *quorumtool) name(n messaging.Node) string {
+	if q.addrs || n.Name == "" {
+		return n.Addr
+	}
+	return n.Name
+}
+
+func (q *quorumtool) sort(nodes []messaging.Node) {
+	slices.SortStableFunc(nodes, func(a, b messaging.Node) int {
+		switch q.order {
+		case "n":
+			return cmp.Compare(q.name(a), q.name(b))
+		case "i":
+			return cmp.Compare(a.ID, b.ID)
+		}
+		x, errX := netip.ParseAddr(a.Addr)
+		y, errY := netip.ParseAddr(b.Addr)
+		if errX != nil || errY != nil {
+			return cmp.Compare(a.Addr, b.Addr)
+		}
+		return x.Compare(y)
+	})
+}
