@@ -129,7 +129,7 @@ func TestCoresStayPure(t *testing.T) {
 func TestPolicyEngineReadsNoClockNetworkOrDisk(t *testing.T) {
 	for _, s := range tree(t) {
 		last := path.Base(s.dir)
-		if !within(s.dir, "pengine") || s.isTest() || slices.Contains([]string{"server", "client", "inputs", "archive"}, last) {
+		if !within(s.dir, "pengine") || s.isTest() || slices.Contains([]string{"server", "client", "engine", "archive"}, last) {
 			continue
 		}
 		for _, imp := range s.imports {
