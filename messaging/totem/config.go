@@ -69,7 +69,8 @@ type Config struct {
 	MissCount int
 	// MissTime is the least age of a gap that is requested.
 	MissTime time.Duration
-	// NoHoldOnRetransmit keeps the token moving while messages are missing.
+	// NoHoldOnRetransmit keeps the token moving while messages are missing
+	// (cancel_token_hold_on_retransmit); otherwise a second loss costs a Hold.
 	NoHoldOnRetransmit bool
 
 	// MTU bounds the packets of the core, in bytes, except for tokens, JOIN and
@@ -105,6 +106,7 @@ func DefaultConfig(self messaging.NodeID, nodes int) Config {
 		MaxMessages:                17,
 		MissCount:                  5,
 		MissTime:                   time.Millisecond,
+		NoHoldOnRetransmit:         true,
 		MTU:                        1350,
 		SendQueue:                  4 << 20,
 	}

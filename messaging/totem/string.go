@@ -155,13 +155,14 @@ func PacketString(b []byte) string {
 }
 
 func commitString(c *wire.Commit) string {
-	s := fmt.Sprintf("%v %v token_seq=%d filled=%d", wire.TypeCommit, c.Ring, c.TokenSeq, c.Filled)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%v %v token_seq=%d filled=%d", wire.TypeCommit, c.Ring, c.TokenSeq, c.Filled)
 	for i := range c.Members {
 		m := &c.Members[i]
-		s += fmt.Sprintf(" %d", m.Node)
+		fmt.Fprintf(&b, " %d", m.Node)
 		if i < c.Filled {
-			s += fmt.Sprintf("(%v aru=%d high=%d)", m.OldRing, m.Aru, m.High)
+			fmt.Fprintf(&b, "(%v aru=%d high=%d)", m.OldRing, m.Aru, m.High)
 		}
 	}
-	return s
+	return b.String()
 }

@@ -4,6 +4,7 @@
 package totem
 
 import (
+	"slices"
 	"time"
 
 	"github.com/quorate/quorate/messaging"
@@ -161,20 +162,11 @@ func (c *Core) request(t *wire.Token, s *msgSet) {
 		if m.misses < c.cfg.MissCount || c.now-m.missSince < c.cfg.MissTime {
 			continue
 		}
-		if share > 0 && len(t.Missing) < wire.MaxRetransmit && !listed(t.Missing, seq) {
+		if share > 0 && len(t.Missing) < wire.MaxRetransmit && !slices.Contains(t.Missing, seq) {
 			t.Missing = append(t.Missing, seq)
 			share--
 		}
 	}
-}
-
-func listed(missing []uint64, seq uint64) bool {
-	for _, s := range missing {
-		if s == seq {
-			return true
-		}
-	}
-	return false
 }
 
 // failsToReceive gives up on this node itself when it keeps the ring's aru

@@ -76,7 +76,7 @@ func newScenario(seed uint64) *scenario {
 	s.every = cfg.Token/4 + w.Between(0, 3*cfg.Token)
 	s.load = w.Between(5*time.Millisecond, 100*time.Millisecond)
 	s.maxBody = 20 + r.IntN(600)
-	s.bigBody = r.IntN(4) == 0
+	s.bigBody = r.IntN(4) == 0 && cfg.Window > s.nodes
 	if r.IntN(2) == 0 {
 		s.evidence = w.Between(cfg.Token/4, cfg.Token)
 	}
@@ -103,7 +103,6 @@ type result struct {
 	rings     int
 	faults    []string
 	checks    map[string]uint64
-	healed    time.Duration // from the end of the faults to one ring
 	stats     []totem.Stats
 }
 
@@ -326,8 +325,8 @@ func (s *scenario) recover(c *cluster) {
 		}
 		return c.whole()
 	}
-	for before := -1; before < len(c.check.tagged); {
-		before = len(c.check.tagged) // a narrow window takes long: what counts is progress
+	for before := -1; before < c.sent(); {
+		before = c.sent() // a narrow window takes long: what counts is progress
 		if c.w.Run(c.w.Now()+5*time.Second+2*s.cfg.Token, func() bool { return c.failed() || idle() }) {
 			break
 		}
@@ -337,6 +336,15 @@ func (s *scenario) recover(c *cluster) {
 		return
 	}
 	c.check.everythingArrived()
+}
+
+// sent gives the packets that the nodes have numbered.
+func (c *cluster) sent() int {
+	total := uint64(0)
+	for _, n := range c.nodes {
+		total += n.core.Stats().McastSent
+	}
+	return int(total)
 }
 
 func (c *cluster) describe() string {

@@ -78,8 +78,12 @@ func DecodeJoin(b []byte) (Join, error) {
 	return j, nil
 }
 
-// MaxRingSeq bounds ring sequence numbers, so that adding to one never wraps.
-const MaxRingSeq = math.MaxUint64 >> 1
+// MaxRingSeq and MaxSeq bound sequence numbers of rings, and of messages and
+// tokens, so that adding to one never wraps.
+const (
+	MaxRingSeq = math.MaxUint64 >> 1
+	MaxSeq     = math.MaxUint64 >> 1
+)
 
 // A CommitMember is what one member of the coming ring writes into the commit
 // token about its old ring.
@@ -146,12 +150,12 @@ func DecodeCommit(b []byte) (*Commit, error) {
 		if m.Node <= last {
 			return nil, ErrNodes
 		}
-		if m.Aru > m.High {
+		if m.Aru > m.High || m.High > MaxSeq {
 			return nil, ErrValue
 		}
 		c.Members[i], last = m, m.Node
 	}
-	if c.Ring.Rep != c.Members[0].Node || c.Ring.Seq > MaxRingSeq {
+	if c.Ring.Rep != c.Members[0].Node || c.Ring.Seq > MaxRingSeq || c.TokenSeq > MaxSeq {
 		return nil, ErrValue
 	}
 	return c, nil

@@ -71,7 +71,7 @@ func DecodeToken(b []byte, t *Token) error {
 		missing = append(missing, le.Uint64(b[tokenFixed+8*i:]))
 	}
 	t.Missing = missing
-	if t.Aru > t.Seq {
+	if t.Aru > t.Seq || t.Seq > MaxSeq || t.TokenSeq > MaxSeq {
 		return ErrValue
 	}
 	return nil
@@ -118,7 +118,7 @@ func DecodeMcast(b []byte) (Mcast, error) {
 		Recovery: flags&flagRecovery != 0,
 		Payload:  b[McastOverhead:],
 	}
-	if m.Seq == 0 || m.Origin == 0 || m.Ring.Rep == 0 {
+	if m.Seq == 0 || m.Seq > MaxSeq || m.Origin == 0 || m.Ring.Rep == 0 {
 		return Mcast{}, ErrValue
 	}
 	return m, nil
