@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/quorate/quorate/internal/cli"
+	"github.com/quorate/quorate/internal/cli/agenttool"
+	"github.com/quorate/quorate/internal/cli/corosync"
 	"github.com/quorate/quorate/internal/cli/crmmon"
 	"github.com/quorate/quorate/internal/cli/crmresource"
 	"github.com/quorate/quorate/internal/cli/run"
@@ -18,6 +20,8 @@ import (
 func tools() []cli.Tool {
 	return slices.Concat(
 		run.Tools(),
+		agenttool.Tools(),
+		corosync.Tools(),
 		simulate.Tools(),
 		crmmon.Tools(),
 		crmresource.Tools(),

@@ -1,8 +1,6 @@
 // SPDX-FileCopyrightText: The Quorate authors
 // SPDX-License-Identifier: GPL-2.0-or-later
 
-// Package wire translates between the executor's types and their protobuf form,
-// for lrmd/server and lrmd/client and nobody else.
 package wire
 
 import (
