@@ -256,7 +256,10 @@ func (b *builder) assignTotem(k Key) {
 	case "block_unlisted_ips":
 		c.BlockUnlisted = yes(k.Value)
 	case "cancel_token_hold_on_retransmit":
-		c.Timers.CancelHoldOnRetransmit = yes(k.Value)
+		c.Timers.CancelHoldOnRetransmit = Number{Set: true}
+		if yes(k.Value) {
+			c.Timers.CancelHoldOnRetransmit.Value = 1
+		}
 	case "clear_node_high_bit":
 		c.ClearHighBit = yes(k.Value)
 	case "netmtu":

@@ -93,7 +93,7 @@ type Timers struct {
 	Hold, Join, SendJoin, Consensus, Merge, Downcheck                   Number
 	FailRecv, SeqnoUnchanged, WindowSize, MaxMessages, MissCount        Number
 	LinkDown, HeartbeatInterval                                         Number
-	CancelHoldOnRetransmit                                              bool
+	CancelHoldOnRetransmit                                              Number
 }
 
 // An Interface describes one link.

@@ -227,7 +227,9 @@ func totemConfig(c *conf.Config, self messaging.NodeID) totem.Config {
 	t.SendJoin = f.SendJoin.Millis(t.SendJoin)
 	t.Consensus = f.Consensus.Millis(0)
 	t.Merge = f.Merge.Millis(t.Merge)
-	t.NoHoldOnRetransmit = f.CancelHoldOnRetransmit
+	if f.CancelHoldOnRetransmit.Set {
+		t.NoHoldOnRetransmit = f.CancelHoldOnRetransmit.Value == 1
+	}
 	for _, n := range []struct {
 		to   *int
 		from conf.Number
