@@ -44,6 +44,8 @@ done
 put 755 bin/quorate "$sbin/quorate"
 tool_links | while read -r link; do
 	mkdir -p "$DESTDIR$(dirname "$link")"
+	# A crm shell that is installed has more to offer than our one-shot form.
+	case $link in */crm) if [ -e "$DESTDIR$link" ] && [ ! -L "$DESTDIR$link" ]; then continue; fi ;; esac
 	ln -sf "$sbin/quorate" "$DESTDIR$link"
 done
 

@@ -9,10 +9,14 @@ import (
 	"github.com/quorate/quorate/internal/cli"
 	"github.com/quorate/quorate/internal/cli/agenttool"
 	"github.com/quorate/quorate/internal/cli/corosync"
+	"github.com/quorate/quorate/internal/cli/crm"
 	"github.com/quorate/quorate/internal/cli/crmmon"
+	"github.com/quorate/quorate/internal/cli/crmnode"
 	"github.com/quorate/quorate/internal/cli/crmresource"
+	"github.com/quorate/quorate/internal/cli/legacy"
 	"github.com/quorate/quorate/internal/cli/run"
 	"github.com/quorate/quorate/internal/cli/simulate"
+	"github.com/quorate/quorate/internal/cli/stonith"
 )
 
 // tools lists every tool that the program answers to: one line for each
@@ -25,5 +29,9 @@ func tools() []cli.Tool {
 		simulate.Tools(),
 		crmmon.Tools(),
 		crmresource.Tools(),
+		stonith.Tools(),
+		legacy.Tools(),
+		crmnode.Tools(),
+		crm.Tools(),
 	)
 }
