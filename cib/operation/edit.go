@@ -21,8 +21,8 @@ func (w *writer) create() error {
 	if err != nil {
 		return err
 	}
-	if w.whole() && in.Tag == "cib" || w.req.Section == "all" {
-		return w.modify()
+	if w.whole() || in.Tag == "cib" {
+		return w.modify() // there is no section to create it in
 	}
 	parent := w.section()
 	items := []*etree.Element{in}
@@ -44,8 +44,13 @@ func (w *writer) create() error {
 // failedBlock tells which object was refused, as cibadmin prints it.
 func failedBlock(op cib.Op, item *etree.Element, reason string) []byte {
 	failed := document.New("failed")
-	up := document.Add(failed, "failed_update",
-		"id", document.ID(item), "object_type", item.Tag, "operation", string(op), "reason", reason)
+	up := document.Add(failed, "failed_update")
+	if id, ok := document.Lookup(item, "id"); ok {
+		document.Set(up, "id", id)
+	}
+	document.Set(up, "object_type", item.Tag)
+	document.Set(up, "operation", string(op))
+	document.Set(up, "reason", reason)
 	up.AddChild(document.Clone(item))
 	return document.Format(failed)
 }

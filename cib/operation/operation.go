@@ -59,8 +59,13 @@ func Apply(root *etree.Element, req cib.Request, meta Meta) (Outcome, error) {
 		w.data = data
 	}
 	if req.XPath == "" {
-		if _, ok := document.SectionPath(req.Section); !ok {
-			return Outcome{}, w.refuse(cib.CodeNoSuch, fmt.Sprintf("Unknown section %q", req.Section))
+		_, ok := document.SectionPath(req.Section)
+		switch {
+		case ok:
+		case req.Op == cib.OpDelete:
+			w.req.Section = "" // as Pacemaker; what is not there need not be deleted
+		default:
+			return Outcome{}, w.refuse(cib.CodeConfig, fmt.Sprintf("%s: unknown section %q", msgSchema, req.Section))
 		}
 	}
 	if err := w.run(); err != nil {

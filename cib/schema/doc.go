@@ -7,11 +7,10 @@
 // One vocabulary, the union of those schemas, is a table of elements with
 // their attributes and children. Checked are the nesting, attributes that must
 // or may not be there, the form of values (scores, booleans, roles and other
-// enumerations, ids), that ids are unique, and that an id-ref refers to
+// enumerations, ids), that ids are unique, and that references refer to
 // something. The status section is not checked: it is the cluster's own.
 //
-// What a schema cannot say but a user will want to know, such as a constraint
-// about a resource that does not exist, is in [Advise].
+// What a schema cannot say but a user will want to know is in [Advise].
 //
 // The package is pure.
 package schema

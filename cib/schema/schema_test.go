@@ -55,7 +55,7 @@ func TestEveryChildInTheVocabularyIsDefined(t *testing.T) {
 		}
 		for _, a := range e.attrs {
 			switch a.kind {
-			case "", "id", "ref", "score", "index":
+			case "", "id", "ref", "idref", "score", "index":
 			default:
 				if len(enums[a.kind]) == 0 {
 					t.Errorf("%s %s has the undefined type %s", name, a.name, a.kind)

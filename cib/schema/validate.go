@@ -92,7 +92,9 @@ type validator struct {
 
 type reference struct {
 	from *etree.Element
+	attr string
 	to   string
+	kin  bool // the target is an element of the same kind
 }
 
 func (v *validator) fault(e *etree.Element, msg string) {
@@ -235,7 +237,9 @@ func (v *validator) value(e *etree.Element, rule attr, val string) {
 	case "id":
 		v.id(e, val)
 	case "ref":
-		v.refs = append(v.refs, reference{e, val})
+		v.refs = append(v.refs, reference{e, rule.name, val, true})
+	case "idref":
+		v.refs = append(v.refs, reference{e, rule.name, val, false})
 	case "score":
 		if !Score(val) {
 			v.fault(e, fmt.Sprintf("%s=%q is no score: an integer, INFINITY or -INFINITY", rule.name, val))
@@ -267,13 +271,14 @@ func (v *validator) id(e *etree.Element, id string) {
 	v.ids[id] = e
 }
 
-// references checks that each id-ref names an element of the same kind.
+// references checks that each reference names something, and an id-ref an
+// element of the same kind.
 func (v *validator) references() {
 	for _, r := range v.refs {
 		switch to, ok := v.ids[r.to]; {
 		case !ok:
-			v.fault(r.from, "id-ref "+r.to+" refers to nothing")
-		case to.Tag != r.from.Tag:
+			v.fault(r.from, fmt.Sprintf("IDREF attribute %s references an unknown ID %q", r.attr, r.to))
+		case r.kin && to.Tag != r.from.Tag:
 			v.fault(r.from, fmt.Sprintf("id-ref %s refers to a %s", r.to, to.Tag))
 		}
 	}

@@ -25,7 +25,7 @@ nvpair id=id|id-ref=ref name value /
 nodes / node
 node id! uname! type=nodetype description score=score / instance_attributes utilization
 resources / primitive template group clone master bundle
-primitive id=id! class=class|template provider type description / meta_attributes instance_attributes operations utilization
+primitive id=id! class=class|template=idref provider type description / meta_attributes instance_attributes operations utilization
 template id=id! class=class! provider type! description / meta_attributes instance_attributes operations utilization
 operations id=id?id-ref=ref / op
 op id=id|id-ref=ref name interval timeout start-delay interval-origin on-fail=onfail record-pending=bool role=role requires=requires enabled=bool disabled=bool prereq description / meta_attributes instance_attributes
@@ -41,12 +41,12 @@ port-mapping id=id! port?range internal-port /
 storage / storage-mapping
 storage-mapping id=id! source-dir|source-dir-root target-dir! options /
 constraints / rsc_location rsc_colocation rsc_order rsc_ticket
-rsc_location id=id! rsc?rsc-pattern score=score node role=role resource-discovery=discovery score-attribute / rule resource_set lifetime
-rsc_colocation id=id! score=score?score-attribute?score-attribute-mangle rsc with-rsc node-attribute rsc-role=role with-rsc-role=role rsc-instance with-rsc-instance influence / resource_set lifetime
-rsc_order id=id! score=score?kind=kind first then first-action=action then-action=action first-instance then-instance symmetrical=bool require-all=bool / resource_set lifetime
-rsc_ticket id=id! ticket! rsc rsc-role=role loss-policy=losspolicy / resource_set
+rsc_location id=id! rsc=idref?rsc-pattern score=score node role=role resource-discovery=discovery score-attribute / rule resource_set lifetime
+rsc_colocation id=id! score=score?score-attribute?score-attribute-mangle rsc=idref with-rsc=idref node-attribute rsc-role=role with-rsc-role=role rsc-instance with-rsc-instance influence / resource_set lifetime
+rsc_order id=id! score=score?kind=kind first=idref then=idref first-action=action then-action=action first-instance then-instance symmetrical=bool require-all=bool / resource_set lifetime
+rsc_ticket id=id! ticket! rsc=idref rsc-role=role loss-policy=losspolicy / resource_set
 resource_set id=id|id-ref=ref sequential=bool require-all=bool ordering action=action role=role score=score kind=kind / resource_ref
-resource_ref id! /
+resource_ref id=idref! /
 lifetime / rule
 rule id=id|id-ref=ref score=score?score-attribute boolean-op=boolop role=role / expression date_expression rsc_expression op_expression rule
 expression id=id! attribute! operation=operation! value type=valuetype value-source=valuesource /
@@ -57,20 +57,20 @@ rsc_expression id=id! class provider type /
 op_expression id=id! name! interval /
 acls / acl_role acl_target acl_group acl_user
 acl_role id=id! description / acl_permission role_ref read write deny
-acl_permission id=id! kind=aclkind! xpath|reference|object-type attribute description /
+acl_permission id=id! kind=aclkind! xpath|reference=idref|object-type attribute description /
 acl_target id! name description / role
 acl_group id! name description / role
 acl_user id! description / role_ref read write deny
-role id! /
-role_ref id! /
-read id=id! tag ref xpath attribute /
-write id=id! tag ref xpath attribute /
-deny id=id! tag ref xpath attribute /
+role id=idref! /
+role_ref id=idref! /
+read id=id! tag ref=idref xpath attribute /
+write id=id! tag ref=idref xpath attribute /
+deny id=id! tag ref=idref xpath attribute /
 fencing-topology / fencing-level
 fencing-level id=id! target|target-pattern|target-attribute target-value index=index! devices! /
 tags / tag
 tag id=id! / obj_ref+
-obj_ref id! /
+obj_ref id=idref! /
 alerts / alert
 alert id=id! path! description / meta_attributes instance_attributes select recipient
 select / select_attributes select_fencing select_nodes select_resources
