@@ -45,7 +45,9 @@ type Submit struct {
 // SuspectDown is the link layer's evidence that a peer is dead.
 type SuspectDown struct{ Node messaging.NodeID }
 
-// SuspectCleared takes a SuspectDown back. A packet from the node does so too.
+// SuspectCleared takes a SuspectDown back, or tells that a node is in reach for
+// the first time: it is then greeted at once. A packet from the node takes a
+// suspicion back too.
 type SuspectCleared struct{ Node messaging.NodeID }
 
 // Leave announces an orderly departure; afterwards the core does nothing more.

@@ -125,7 +125,7 @@ func (c *Core) Step(now time.Duration, ev Event) []Action {
 	case *SuspectDown:
 		c.suspect(ev.Node)
 	case *SuspectCleared:
-		c.unsuspect(ev.Node)
+		c.heard(ev.Node)
 	case *SyncDone:
 		c.syncDone()
 	case *Leave:

@@ -76,6 +76,7 @@ func TestClockThatGoesBackHasNoEffect(t *testing.T) {
 		t.Errorf("%v at %v", c.State(), c.now)
 	}
 	c.Step(time.Hour+50*time.Millisecond, &Timer{ID: TimerJoin})
+	c.Step(time.Hour+100*time.Millisecond, &Timer{ID: TimerJoin})
 	if c.State() != Operational {
 		t.Errorf("%v after the join timer", c.State())
 	}

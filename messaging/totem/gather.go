@@ -10,6 +10,11 @@ import (
 	"github.com/quorate/quorate/messaging/totem/wire"
 )
 
+// freshJoins is for how many join intervals a node that hears nobody listens
+// before it is content with a ring of its own. Its first JOIN may go out before
+// the links have met the others, so the second must have time for an answer.
+const freshJoins = 2
+
 // enterGather starts, or starts again, to agree on the next membership.
 func (c *Core) enterGather(why string) {
 	c.stats.GatherEntered++
@@ -167,8 +172,8 @@ func (c *Core) checkConsensus() {
 	if cand[0] != c.self {
 		return
 	}
-	if len(cand) == 1 && len(c.failed) == 0 && c.joins == 0 {
-		return // a fresh node listens for one join interval before it is content
+	if len(cand) == 1 && len(c.failed) == 0 && c.joins < freshJoins {
+		return
 	}
 	c.createRing(cand)
 }
@@ -246,6 +251,18 @@ func (c *Core) suspect(n messaging.NodeID) {
 	if concerned {
 		c.failed = c.failed.with(n)
 		c.enterGather("links to " + nodeName(n) + " are down")
+	}
+}
+
+// heard is the link layer's word that a node is in reach, be it again or for
+// the first time. It should not have to wait for the next JOIN or merge detect.
+func (c *Core) heard(n messaging.NodeID) {
+	c.unsuspect(n)
+	switch {
+	case c.state == Gather:
+		c.sendJoin()
+	case c.state == Operational && !c.memb.has(n):
+		c.sendMergeDetect()
 	}
 }
 

@@ -188,6 +188,30 @@ func TestRejoinAndMergeTakeMilliseconds(t *testing.T) {
 }
 
 // An idle ring turns once in a hold interval; besides there are merge detects.
+// The first JOIN is lost: the links have not met yet. When they do, a word from
+// them is enough.
+func TestLinksThatMeetLateCostNoRingOfOne(t *testing.T) {
+	c := newCluster(1, 3, totem.DefaultConfig(1, 3))
+	c.net.SetFaults(lan)
+	c.net.Partition([]int{0, 1, 2})
+	for _, n := range c.nodes {
+		n.start(false)
+	}
+	c.w.Run(20*time.Millisecond, nil)
+	c.net.Heal()
+	for _, n := range c.nodes {
+		for _, o := range c.nodes {
+			if n != o {
+				n.step(&totem.SuspectCleared{Node: o.id})
+			}
+		}
+	}
+	if !c.w.Run(time.Second, c.whole) || c.w.Now() > 30*time.Millisecond || len(c.check.rings) != 1 {
+		t.Errorf("%v: %d rings: %s", c.w.Now(), len(c.check.rings), c.describe())
+	}
+	done(t, c)
+}
+
 func TestIdleRingIsQuiet(t *testing.T) {
 	for n := 1; n <= 5; n++ {
 		c, _ := formed(t, 1, n, 0)
