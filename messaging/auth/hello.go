@@ -6,6 +6,7 @@ package auth
 import (
 	"crypto/subtle"
 	"io"
+	"maps"
 
 	"github.com/quorate/quorate/messaging"
 )
@@ -88,11 +89,7 @@ func (g *Guard) helloLocked(p *peer, s *session, h hello) (newBoot, reply bool) 
 func (g *Guard) Refused() map[Reason]uint64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	out := make(map[Reason]uint64, len(g.refused))
-	for r, n := range g.refused {
-		out[r] = n
-	}
-	return out
+	return maps.Clone(g.refused)
 }
 
 func (g *Guard) refuseLocked(r Reason, from messaging.NodeID) error {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -128,9 +129,9 @@ func (b *builder) linkNumber(s *Section) int {
 }
 
 func value(s *Section, key string) string {
-	for i := len(s.Keys) - 1; i >= 0; i-- {
-		if s.Keys[i].Name == key {
-			return s.Keys[i].Value
+	for _, k := range slices.Backward(s.Keys) {
+		if k.Name == key {
+			return k.Value
 		}
 	}
 	return ""

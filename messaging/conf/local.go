@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/quorate/quorate/messaging"
@@ -70,11 +71,8 @@ func (c *Config) FindLocal(m Machine) (*NodeConf, error) {
 		if err != nil {
 			continue // the name of another node may not resolve here
 		}
-		for _, a := range as {
-			if m.has(a) {
-				found = append(found, &c.Nodes[i])
-				break
-			}
+		if slices.ContainsFunc(as, m.has) {
+			found = append(found, &c.Nodes[i])
 		}
 	}
 	if len(found) == 1 {

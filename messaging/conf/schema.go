@@ -5,6 +5,7 @@ package conf
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -127,10 +128,8 @@ func isRingAddr(key string) bool {
 // check tells whether value obeys the rule; the text says why not.
 func (r rule) check(key, value string) (fault string) {
 	if r.enum != nil {
-		for _, w := range r.enum {
-			if value == w {
-				return ""
-			}
+		if slices.Contains(r.enum, value) {
+			return ""
 		}
 		return fmt.Sprintf("%s, but %q was given for key %q", r.bad, value, key)
 	}

@@ -110,9 +110,15 @@ func (b *builder) checkTimers() {
 		n    Number
 		min  uint64
 	}{
-		{"token", t.Token, minTimer}, {"token_retransmit", t.TokenRetransmit, minTimer}, {"join", t.Join, minTimer},
-		{"consensus", t.Consensus, minTimer}, {"merge", t.Merge, minTimer}, {"downcheck", t.Downcheck, minTimer},
-		{"hold", t.Hold, 14}, {"link_down_timeout", t.LinkDown, 100}, {"heartbeat_interval", t.HeartbeatInterval, 10},
+		{"token", t.Token, minTimer},
+		{"token_retransmit", t.TokenRetransmit, minTimer},
+		{"join", t.Join, minTimer},
+		{"consensus", t.Consensus, minTimer},
+		{"merge", t.Merge, minTimer},
+		{"downcheck", t.Downcheck, minTimer},
+		{"hold", t.Hold, 14},
+		{"link_down_timeout", t.LinkDown, 100},
+		{"heartbeat_interval", t.HeartbeatInterval, 10},
 	} {
 		if f.n.Set && f.n.Value < f.min {
 			b.errs = append(b.errs, fmt.Errorf("conf: %s: The %s timeout parameter (%d ms) may not be less than (%d ms)", b.cfg.File, f.name, f.n.Value, f.min))

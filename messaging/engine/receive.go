@@ -29,8 +29,7 @@ func (e *Engine) Receive(batch []transport.Packet) {
 	for _, p := range batch {
 		o, err := e.guard.Open(now, p.Src.Addr(), p.Data)
 		if err != nil {
-			var r *auth.Refusal
-			if errors.As(err, &r) {
+			if r, ok := errors.AsType[*auth.Refusal](err); ok {
 				e.refusal(now, p, r)
 				if o.Reply {
 					b.wants = append(b.wants, wanted{r.From, p.Link, p.Src})

@@ -5,7 +5,7 @@ package link
 
 import (
 	"fmt"
-	"sort"
+	"slices"
 	"time"
 
 	"github.com/quorate/quorate/messaging"
@@ -141,12 +141,12 @@ func (c *Core) Add(peer messaging.NodeID, link int) {
 		p = &peerState{}
 		c.peers[peer] = p
 		c.order = append(c.order, peer)
-		sort.Slice(c.order, func(i, j int) bool { return c.order[i] < c.order[j] })
+		slices.Sort(c.order)
 	}
 	k := pathKey{peer, link}
 	if c.paths[k] == nil {
 		p.links = append(p.links, link)
-		sort.Ints(p.links)
+		slices.Sort(p.links)
 		c.paths[k] = &path{idle: c.cfg.Interval}
 	}
 }

@@ -234,8 +234,12 @@ func totemConfig(c *conf.Config, self messaging.NodeID) totem.Config {
 		to   *int
 		from conf.Number
 	}{
-		{&t.TokenRetransmitsBeforeLoss, f.Retransmits}, {&t.FailToReceive, f.FailRecv}, {&t.SeqnoUnchanged, f.SeqnoUnchanged},
-		{&t.Window, f.WindowSize}, {&t.MaxMessages, f.MaxMessages}, {&t.MissCount, f.MissCount},
+		{&t.TokenRetransmitsBeforeLoss, f.Retransmits},
+		{&t.FailToReceive, f.FailRecv},
+		{&t.SeqnoUnchanged, f.SeqnoUnchanged},
+		{&t.Window, f.WindowSize},
+		{&t.MaxMessages, f.MaxMessages},
+		{&t.MissCount, f.MissCount},
 	} {
 		if n.from.Set {
 			*n.to = int(n.from.Value)
@@ -275,7 +279,7 @@ func quorumConfig(s Source, c *conf.Config, self messaging.NodeID) quorum.Config
 	case "highest":
 		out.TieHighest = true
 	default:
-		for _, w := range strings.Fields(q.TieBreakerNodes) {
+		for w := range strings.FieldsSeq(q.TieBreakerNodes) {
 			var id messaging.NodeID
 			if _, err := fmt.Sscan(w, &id); err == nil {
 				out.TieBreakers = append(out.TieBreakers, id)
@@ -306,14 +310,22 @@ func Publish(c *conf.Config, cfg *engine.Config) error {
 		n   int64
 	}
 	for _, e := range []ms{
-		{"token", t.Token.Milliseconds()}, {"token_retransmit", orDerived(t.TokenRetransmit.Milliseconds(), float64(t.Token.Milliseconds())/(float64(t.TokenRetransmitsBeforeLoss)+0.2))},
+		{"token", t.Token.Milliseconds()},
+		{"token_retransmit", orDerived(t.TokenRetransmit.Milliseconds(), float64(t.Token.Milliseconds())/(float64(t.TokenRetransmitsBeforeLoss)+0.2))},
 		{"hold", orDerived(t.Hold.Milliseconds(), float64(t.Token.Milliseconds())/(float64(t.TokenRetransmitsBeforeLoss)+0.2)*0.8-10)},
-		{"join", t.Join.Milliseconds()}, {"send_join", t.SendJoin.Milliseconds()},
-		{"consensus", orDerived(t.Consensus.Milliseconds(), 1.2*float64(t.Token.Milliseconds()))}, {"merge", t.Merge.Milliseconds()},
-		{"fail_recv_const", int64(t.FailToReceive)}, {"seqno_unchanged_const", int64(t.SeqnoUnchanged)}, {"window_size", int64(t.Window)},
-		{"max_messages", int64(t.MaxMessages)}, {"miss_count_const", int64(t.MissCount)},
-		{"token_retransmits_before_loss_const", int64(t.TokenRetransmitsBeforeLoss)}, {"token_warning", int64(c.Timers.TokenWarning.Or(75))},
-		{"link_down_timeout", cfg.Link.Limit.Milliseconds()}, {"heartbeat_interval", cfg.Link.Interval.Milliseconds()},
+		{"join", t.Join.Milliseconds()},
+		{"send_join", t.SendJoin.Milliseconds()},
+		{"consensus", orDerived(t.Consensus.Milliseconds(), 1.2*float64(t.Token.Milliseconds()))},
+		{"merge", t.Merge.Milliseconds()},
+		{"fail_recv_const", int64(t.FailToReceive)},
+		{"seqno_unchanged_const", int64(t.SeqnoUnchanged)},
+		{"window_size", int64(t.Window)},
+		{"max_messages", int64(t.MaxMessages)},
+		{"miss_count_const", int64(t.MissCount)},
+		{"token_retransmits_before_loss_const", int64(t.TokenRetransmitsBeforeLoss)},
+		{"token_warning", int64(c.Timers.TokenWarning.Or(75))},
+		{"link_down_timeout", cfg.Link.Limit.Milliseconds()},
+		{"heartbeat_interval", cfg.Link.Interval.Milliseconds()},
 	} {
 		if err := m.Set(cmap.Uint("runtime.config.totem."+e.key, 32, uint64(max(e.n, 0)))); err != nil {
 			return err

@@ -446,8 +446,12 @@ func (c *Core) Result() Result {
 		on   bool
 		name string
 	}{
-		{c.cfg.TwoNode, "2Node"}, {c.quorate, "Quorate"}, {c.cfg.WaitForAll, "WaitForAll"},
-		{c.cfg.LastManStanding, "LastManStanding"}, {c.cfg.AutoTieBreaker, "AutoTieBreaker"}, {c.cfg.AllowDownscale, "AllowDownscale"},
+		{c.cfg.TwoNode, "2Node"},
+		{c.quorate, "Quorate"},
+		{c.cfg.WaitForAll, "WaitForAll"},
+		{c.cfg.LastManStanding, "LastManStanding"},
+		{c.cfg.AutoTieBreaker, "AutoTieBreaker"},
+		{c.cfg.AllowDownscale, "AllowDownscale"},
 	} {
 		if f.on {
 			r.Flags = append(r.Flags, f.name)

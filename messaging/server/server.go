@@ -5,6 +5,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -91,7 +92,7 @@ func (s *service) Join(stream grpc.BidiStreamingServer[pb.JoinRequest, pb.JoinRe
 	// The reader ends with the stream, at the latest when this function returns.
 	go func() { cancel(serveRequests(ctx, stream, g)) }()
 	err = serveEvents(ctx, stream, g)
-	if cause := context.Cause(ctx); cause != nil && cause == errLeft {
+	if cause := context.Cause(ctx); errors.Is(cause, errLeft) {
 		return nil
 	}
 	return err
