@@ -55,9 +55,15 @@ type Report struct {
 	Complete bool
 }
 
+// noSchema warns of a document that nothing checks.
+const noSchema = `Schema validation of configuration is disabled (support for validate-with set to "none" is deprecated and will be removed in a future release)`
+
 // Simulate does what crm_simulate does. The document is changed.
 func Simulate(cib *etree.Element, o Options) (*Report, error) {
 	t := &show.Text{}
+	if document.Get(cib, "validate-with") == "none" && !o.Quiet {
+		t.Line(noSchema)
+	}
 	now := o.effective(cib, t, true)
 	c, err := status.Unpack(cib, status.Settings{Now: now, Sanitized: o.Sanitized})
 	if err != nil {

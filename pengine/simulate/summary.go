@@ -95,6 +95,9 @@ func Dot(nodes []sched.DotNode) string {
 func ScoreLine(l sched.Line) string {
 	switch l.Kind {
 	case sched.LinePromotion:
+		if l.Node == "none" {
+			return fmt.Sprintf("%s promotion score (inactive): %s", l.Resource, l.Score)
+		}
 		return fmt.Sprintf("%s promotion score on %s: %s", l.Resource, l.Node, l.Score)
 	case sched.LineCapacity:
 		return fmt.Sprintf("%s: %s capacity:%s", l.Where, l.Node, values(l.Values))

@@ -112,6 +112,8 @@ func (f *flags) execute(ctx context.Context, stdio *cli.IO) error {
 	if err != nil {
 		return err
 	}
+	f.o.Pending = true
+	f.o.Sanitized = f.pipe || f.file != ""
 	rep, err := simulate.Simulate(root, f.o)
 	if err != nil {
 		return exit.Errorf(exit.DataErr, "%s", err)
