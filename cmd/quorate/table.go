@@ -8,6 +8,7 @@ import (
 
 	"github.com/quorate/quorate/internal/cli"
 	"github.com/quorate/quorate/internal/cli/agenttool"
+	"github.com/quorate/quorate/internal/cli/cibtool"
 	"github.com/quorate/quorate/internal/cli/corosync"
 	"github.com/quorate/quorate/internal/cli/crm"
 	"github.com/quorate/quorate/internal/cli/crmmon"
@@ -25,6 +26,7 @@ func tools() []cli.Tool {
 	return slices.Concat(
 		run.Tools(),
 		agenttool.Tools(),
+		cibtool.Tools(cibtool.Options{}),
 		corosync.Tools(),
 		simulate.Tools(),
 		crmmon.Tools(),
