@@ -49,7 +49,8 @@ func addMonths(t time.Time, n int) time.Time {
 // maxText bounds the text of one date or duration.
 const maxText = 128
 
-// ParseDuration reads P[nY][nM][nW][nD][T[nH][nM][nS]].
+// ParseDuration reads P[nY][nM][nW][nD][T[nH][nM][nS]]. Only months and minutes
+// need the T to be told apart; elsewhere it may be left out.
 func ParseDuration(s string) (Duration, error) {
 	var d Duration
 	if len(s) < 2 || len(s) > maxText || s[0] != 'P' {
@@ -82,23 +83,22 @@ func ParseDuration(s string) (Duration, error) {
 }
 
 func (d *Duration) field(unit byte, inTime bool) *int {
-	switch {
-	case inTime && unit == 'H':
+	switch unit {
+	case 'H':
 		return &d.Hours
-	case inTime && unit == 'M':
-		return &d.Minutes
-	case inTime && unit == 'S':
+	case 'S':
 		return &d.Seconds
-	case inTime:
-		return nil
-	case unit == 'Y':
+	case 'Y':
 		return &d.Years
-	case unit == 'M':
-		return &d.Months
-	case unit == 'W':
+	case 'W':
 		return &d.Weeks
-	case unit == 'D':
+	case 'D':
 		return &d.Days
+	case 'M':
+		if inTime {
+			return &d.Minutes
+		}
+		return &d.Months
 	}
 	return nil
 }

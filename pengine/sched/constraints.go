@@ -82,11 +82,10 @@ func (s *scheduler) expandSets(e *etree.Element) (expanded *etree.Element, ok bo
 	cp := document.Clone(e)
 	any := false
 	for set := range document.Children(cp, "resource_set") {
-		var out []etree.Token
-		for _, t := range set.Child {
-			ref, isElement := t.(*etree.Element)
-			if !isElement || ref.Tag != "resource_ref" || s.resource(document.ID(ref)) != nil {
-				out = append(out, t)
+		var out []string
+		for ref := range document.Children(set, "resource_ref") {
+			if s.resource(document.ID(ref)) != nil {
+				out = append(out, document.ID(ref))
 				continue
 			}
 			refs := s.tagRefs(document.ID(ref))
@@ -95,13 +94,11 @@ func (s *scheduler) expandSets(e *etree.Element) (expanded *etree.Element, ok bo
 				return nil, false
 			}
 			any = true
-			for _, id := range refs {
-				out = append(out, document.New("resource_ref", "id", id))
-			}
+			out = append(out, refs...)
 		}
 		set.Child = nil
-		for _, t := range out {
-			set.AddChild(t)
+		for _, id := range out {
+			document.Add(set, "resource_ref", "id", id)
 		}
 	}
 	if !any {
