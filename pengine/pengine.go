@@ -9,7 +9,8 @@ import (
 )
 
 // An Engine computes transitions; it is the daemon's interface, in process or
-// over pengine/client. The decision itself is [Schedule], a pure function.
+// over pengine/client. The decision itself is Schedule of pengine/sched, a pure
+// function.
 type Engine interface {
 	// Compute schedules the CIB and keeps it as an input for replay.
 	Compute(ctx context.Context, req Request) (Reply, error)
