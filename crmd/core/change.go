@@ -160,6 +160,9 @@ func (c *Core) onRecord(uuid, rsc string, o *etree.Element) {
 		c.abort(transition.Infinity, "record with a broken transition key: "+document.ID(o))
 		return
 	}
+	if document.Get(o, "interval") == "0" && document.ID(o) == rsc+"_last_failure_0" {
+		return // its twin RSC_last_0 says the same
+	}
 	rc, _ := strconv.Atoi(document.Get(o, "rc-code"))
 	opKey := document.Get(o, "operation_key")
 	ev := event{

@@ -75,9 +75,11 @@ type Core struct {
 	view      messaging.QuorumView
 	haveView  bool
 	peers     *peer.Cache
-	election  *election.Election
-	started   time.Duration
-	leaving   bool
+	// lostAt is when a node's controller was lost without having left.
+	lostAt   map[messaging.NodeID]time.Duration
+	election *election.Election
+	started  time.Duration
+	leaving  bool
 	// settled tells that the cluster is past its cold start: a DC has computed.
 	settled bool
 
@@ -105,7 +107,6 @@ type dcState struct {
 	book        *join.Round
 	waived      map[messaging.MemberID]bool // members that are not waited for any more
 	boots       map[messaging.NodeID]string
-	grace       map[messaging.NodeID]time.Duration
 	expectDown  map[messaging.NodeID]bool
 	written     map[messaging.NodeID]string        // node_state attributes as last written
 	expectGone  map[string]int                     // node uuid → deletions of our own under way
@@ -124,6 +125,7 @@ func New(cfg Config) *Core {
 	c := &Core{
 		cfg: cfg, state: fsa.Starting, peers: peer.New(), election: election.New(),
 		fence: fencing.New(cfg.Name), dcState: newDCState(), calls: newCallbook(),
+		lostAt: map[messaging.NodeID]time.Duration{},
 	}
 	c.lrm = newLocal(history.NewNode(strconv.FormatUint(uint64(cfg.Self), 10), cfg.Name))
 	return c
@@ -132,8 +134,8 @@ func New(cfg Config) *Core {
 func newDCState() *dcState {
 	return &dcState{
 		book: join.New(0), waived: map[messaging.MemberID]bool{}, boots: map[messaging.NodeID]string{},
-		grace: map[messaging.NodeID]time.Duration{}, expectDown: map[messaging.NodeID]bool{},
-		written: map[messaging.NodeID]string{}, expectGone: map[string]int{}, writes: map[Token]func(cib.Version, error){},
+		expectDown: map[messaging.NodeID]bool{},
+		written:    map[messaging.NodeID]string{}, expectGone: map[string]int{}, writes: map[Token]func(cib.Version, error){},
 		te: newEngineState(),
 	}
 }

@@ -33,6 +33,11 @@ func (c *Core) takeOver() {
 	c.writeIdentity()
 	c.syncQuorum()
 	c.syncNodeStates()
+	for _, n := range c.peers.All() {
+		if _, known := c.lostAt[n.ID]; n.Ring && !n.Online() && !known {
+			c.lostAt[n.ID] = c.now.Mono // its controller may have been lost before this one began
+		}
+	}
 	c.te.want("DC takeover")
 	c.offerNewcomers()
 	c.calls.dcChanged(c)
@@ -259,18 +264,7 @@ func (c *Core) nodeGone(n *peer.Node, why messaging.Reason) {
 	for _, e := range c.fenceOut(c.fence.Lost(c.now.Mono, c.now.Wall, n.Name, c.runners())) {
 		c.emit(e)
 	}
-	switch why {
-	case messaging.ReasonProcDown:
-		if n.Ring {
-			// Its resources run on, and nothing of it may start elsewhere: the
-			// controller is back in a moment where its supervisor restarts it.
-			c.grace[n.ID] = c.now.Mono + c.cfg.Grace
-			c.emit(SetTimer{Name: timerGrace, At: c.now.Mono + c.cfg.Grace})
-		}
-	case messaging.ReasonLeave:
-		c.eraseState(n, "transient_attributes")
-	default:
-		delete(c.grace, n.ID)
+	if why != messaging.ReasonProcDown {
 		c.eraseState(n, "transient_attributes")
 	}
 	c.calls.nodeGone(c, n)
@@ -361,7 +355,6 @@ func (c *Core) onJoinConfirm(from messaging.MemberID, n *peer.Node, j *wire.Join
 		lrm = document.New("lrm", "id", n.UUID())
 	}
 	delete(c.waived, from)
-	delete(c.grace, n.ID)
 	delete(c.expectDown, n.ID)
 	c.logf(Info, "node joined", "node", n.Name, "join_id", j.JoinID)
 	c.addNode(n)
@@ -466,14 +459,17 @@ func (c *Core) joinTimedOut() {
 	c.checkJoin()
 }
 
-// graceLeft is how long the DC still waits for controllers to come back.
+// graceLeft is how long the DC still waits for controllers to come back whose
+// nodes are in the ring. Their resources run on, and nothing of them may start
+// elsewhere: a controller (or the messaging daemon under it) that died is back
+// in a moment where a supervisor restarts it. Only after that it is a failure of
+// the node.
 func (c *Core) graceLeft() time.Duration {
 	var left time.Duration
-	for id, until := range c.grace {
-		if until <= c.now.Mono || c.peers.Get(id).Online() {
-			continue
+	for id, at := range c.lostAt {
+		if n := c.peers.Get(id); n.Ring && !n.Online() {
+			left = max(left, at+c.cfg.Grace-c.now.Mono)
 		}
-		left = max(left, until-c.now.Mono)
 	}
 	return left
 }

@@ -264,7 +264,7 @@ func (c *Core) confirmFencing(e fencing.Event, failed bool) {
 // markDown writes that a node is safely down: nothing of it is active any more.
 func (c *Core) markDown(n *peer.Node, then func(error)) {
 	c.expectDown[n.ID] = true
-	delete(c.grace, n.ID)
+	delete(c.lostAt, n.ID)
 	e := document.New("node_state", "id", n.UUID(), "uname", n.Name, "in_ccm", "false", "crmd", "offline",
 		"join", "down", "expected", "down", "crm-debug-origin", "send_stonith_update")
 	c.written[n.ID] = fmt.Sprint([][2]string{{"in_ccm", "false"}, {"crmd", "offline"}, {"join", "down"}, {"expected", "down"}})

@@ -57,6 +57,7 @@ func (c *Core) configChange(cc *messaging.ConfigChange) {
 		n.Seen = true
 		if n.Member.Client <= m.Client {
 			n.Member = m
+			delete(c.lostAt, n.ID)
 		}
 	}
 	if len(cc.Joined) > 0 {
@@ -96,6 +97,11 @@ func (c *Core) memberLeft(l messaging.MemberChange) {
 		return
 	}
 	n.Member = messaging.MemberID{}
+	delete(c.lostAt, n.ID)
+	if l.Reason != messaging.ReasonLeave {
+		c.lostAt[n.ID] = c.now.Mono
+		c.emit(SetTimer{Name: timerGrace, At: c.now.Mono + c.cfg.Grace})
+	}
 	if l.Member == c.dc {
 		c.setDC(messaging.MemberID{}, fmt.Sprintf("DC %s left", n.Name))
 		c.input(fsa.InElection, "the DC left")

@@ -64,16 +64,14 @@ func (c *Core) electionTimedOut() {
 }
 
 func (c *Core) graceOver() {
-	if !c.am {
-		return
-	}
-	for id, until := range c.grace {
-		if until <= c.now.Mono {
-			delete(c.grace, id)
-			if n := c.peers.Get(id); !n.Online() {
-				c.logf(Warn, "the controller of a node did not come back", "node", n.Name)
-				c.abort(transition.Infinity, "controller of "+n.Name+" lost")
-			}
+	for id, at := range c.lostAt {
+		if at+c.cfg.Grace > c.now.Mono {
+			continue
+		}
+		delete(c.lostAt, id)
+		if n := c.peers.Get(id); c.am && n.Ring && !n.Online() {
+			c.logf(Warn, "the controller of a node did not come back", "node", n.Name)
+			c.abort(transition.Infinity, "controller of "+n.Name+" lost")
 		}
 	}
 }
