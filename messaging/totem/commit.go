@@ -26,7 +26,10 @@ func (c *Core) onCommit(ct *wire.Commit) {
 	full := ct.Filled == len(ct.Members)
 	switch {
 	case c.state == Gather && !full && ct.Members[ct.Filled].Node == c.self &&
-		ct.Ring.Seq > c.ring.Seq && members.equal(c.candidates()):
+		ct.Ring.Seq > c.ring.Seq && members.subsetOf(c.candidates()):
+		// Its creator had my consent to just these members. If I have heard of
+		// more nodes since, they can join the ring when it is there; to refuse
+		// would cost all who went along the timeout of a token.
 		c.enterCommit(ct)
 	case c.state == Commit && full && ct.Ring == c.ring && members.equal(c.newMemb):
 		c.enterRecovery(ct)

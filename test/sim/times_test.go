@@ -232,3 +232,28 @@ func TestIdleRingIsQuiet(t *testing.T) {
 		}
 	}
 }
+
+// Large rings on a network that loses one packet in a thousand.
+func TestManyNodesFormARing(t *testing.T) {
+	for _, nodes := range []int{32, 64, 128} {
+		if testing.Short() && nodes > 32 {
+			continue
+		}
+		cfg := totem.DefaultConfig(1, nodes)
+		c := newCluster(1, nodes, cfg)
+		f := lan
+		f.Loss = 0.001
+		c.net.SetFaults(f)
+		for _, n := range c.nodes {
+			c.w.After(c.w.Between(0, 500*time.Millisecond), func() { n.start(false) })
+		}
+		c.w.Run(500*time.Millisecond, nil)
+		bound := 3 * cfg.Token * 12 / 10
+		ok := c.w.Run(bound, c.whole)
+		t.Logf("%d nodes: %v, %d packets, %d rings", nodes, c.w.Now(), c.net.Sent, len(c.check.rings))
+		if !ok {
+			t.Errorf("%d nodes: no ring after %v", nodes, bound)
+		}
+		done(t, c)
+	}
+}
