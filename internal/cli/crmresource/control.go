@@ -25,6 +25,9 @@ const (
 	cleanupTimeout = 60 * time.Second
 	waitDefault    = time.Hour
 	idlePoll       = 100 * time.Millisecond
+	// idleFor is how long the cluster must have been idle: a change that was just
+	// written takes a moment to reach the controller that acts on it.
+	idleFor = 300 * time.Millisecond
 )
 
 // control runs f with the node's controller.
@@ -152,6 +155,7 @@ func (k *call) awaitIdle(ctx context.Context, c crmd.Controller, done func() boo
 			}
 		}
 	}()
+	var since time.Time // idle since then
 	for {
 		st, err := c.Status(ctx)
 		if err != nil {
@@ -160,7 +164,12 @@ func (k *call) awaitIdle(ctx context.Context, c crmd.Controller, done func() boo
 		if err := k.load(); err != nil {
 			return err
 		}
-		if k.settled(st) && (done == nil || done()) {
+		switch {
+		case !k.settled(st) || done != nil && !done():
+			since = time.Time{}
+		case since.IsZero():
+			since = time.Now()
+		case time.Since(since) >= idleFor:
 			return nil
 		}
 		tick := time.NewTimer(idlePoll)
@@ -178,10 +187,7 @@ func (k *call) awaitIdle(ctx context.Context, c crmd.Controller, done func() boo
 // settled tells whether nothing is left to do: the DC is idle, as far as this
 // node knows it, and no operation is under way.
 func (k *call) settled(st crmd.Status) bool {
-	if st.DC == "" || st.State != "S_IDLE" && st.State != "S_NOT_DC" || st.DC == st.Node && !st.Idle {
-		return false
-	}
-	return len(k.pendingOps()) == 0
+	return st.DC != "" && st.Idle && (st.State == "S_IDLE" || st.State == "S_NOT_DC") && len(k.pendingOps()) == 0
 }
 
 // pendingOps lists the operations that the status section shows under way.
