@@ -4,9 +4,11 @@
 package runner
 
 import (
+	"cmp"
 	"path/filepath"
 	"slices"
 
+	"github.com/quorate/quorate/agents"
 	"github.com/quorate/quorate/agents/exec"
 	"github.com/quorate/quorate/lrmd"
 	"github.com/quorate/quorate/lrmd/journal"
@@ -26,7 +28,8 @@ func (e *Executor) killLeftOvers(old journal.State) {
 	left := slices.Concat(old.Running, exec.FindMarked(e.mark(old.Boot), func(args, env []string) bool {
 		return ranOne(slices.Concat(old.Once, old.Recurring), args, env)
 	}))
-	for _, p := range left {
+	slices.SortFunc(left, func(a, b agents.Process) int { return cmp.Compare(a.PID, b.PID) })
+	for _, p := range slices.Compact(left) {
 		if exec.KillLeftOver(p) {
 			e.cfg.Log.Warn("killed an agent that the former executor left running", "pid", p.PID)
 		}
