@@ -16,7 +16,9 @@ func TestEachPackageSaysWhatItIsFor(t *testing.T) {
 		if s.isTest() || s.isGenerated() {
 			continue
 		}
-		documented[s.dir] = documented[s.dir] || path.Base(s.path) == "doc.go" && len(s.ast.Doc.Text()) > 40
+		// A command says it where its main is; every other package has a doc.go.
+		inPlace := path.Base(s.path) == "doc.go" || s.ast.Name.Name == "main"
+		documented[s.dir] = documented[s.dir] || inPlace && len(s.ast.Doc.Text()) > 40
 	}
 	for dir, ok := range documented {
 		if !ok {
