@@ -54,6 +54,8 @@ type Lab struct {
 	// Tune may change a node's configuration before it starts.
 	Tune func(*engine.Config)
 	Log  *slog.Logger
+
+	second func(messaging.NodeID) netip.Addr
 }
 
 // A Node is a running engine of a lab.
@@ -63,6 +65,9 @@ type Node struct {
 	ended  chan error
 	Bus    *engine.Bus
 }
+
+// TwoLinks gives each node a second address on the network.
+func (l *Lab) TwoLinks(addr func(messaging.NodeID) netip.Addr) { l.second = addr }
 
 // NewLab makes a lab of count nodes, none of which runs.
 func NewLab(t testing.TB, count int) *Lab {
@@ -92,7 +97,12 @@ func (l *Lab) Config(id messaging.NodeID) engine.Config {
 		Totem: tc, Link: link.DefaultConfig(tc.Token), Quorum: quorum.Config{Self: id, Votes: 1, ExpectedVotes: uint32(l.Count)},
 		Key: TestKey(l.t, 1), Rand: rand.Reader, StrictSource: true,
 		Clock: clock.Runtime(), Log: l.Log.With("self", id),
-		Wire: func(h transport.Handler) (transport.Wire, error) { return l.Hub.Attach(AddrOf(id), h), nil },
+		Wire: func(h transport.Handler) (transport.Wire, error) {
+			if l.second != nil {
+				return l.Hub.Attach(h, AddrOf(id), l.second(id)), nil
+			}
+			return l.Hub.Attach(h, AddrOf(id)), nil
+		},
 	}
 	if l.rings[id] == nil {
 		l.rings[id] = &memRing{}

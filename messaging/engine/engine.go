@@ -21,6 +21,9 @@ import (
 	"github.com/quorate/quorate/messaging/transport"
 )
 
+// clientBits is the room for client ids within one ring sequence number.
+const clientBits = 12
+
 // queueLen bounds the events that wait for the engine's goroutine.
 const queueLen = 4096
 
@@ -87,8 +90,6 @@ func New(cfg Config) (*Engine, error) {
 		members: map[uint64]*member{}, asked: map[uint64]chan error{},
 		groups: cpg.New(cfg.Self),
 	}
-	// Client ids of an earlier start are never given again.
-	e.nextID = uint64(max(cfg.Clock.Wall().Unix(), 0)) << 16
 	e.views.init()
 	var err error
 	if e.guard, err = auth.NewGuard(auth.Config{Self: cfg.Self, Key: cfg.Key, Rand: cfg.Rand, Known: e.knownSource()}); err != nil {
@@ -162,6 +163,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// Client ids of an earlier start are never given again: the ring's number
+	// has grown since, by what the core reserves at each start.
+	e.nextID = saved << clientBits
 	if e.wire, err = e.cfg.Wire(e); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -19,8 +20,9 @@ import (
 
 // Sizes of buffers and batches.
 const (
-	batchSize   = 64      // packets of one system call
-	bufferSize  = 9216    // bytes of the largest packet taken
+	batchSize   = 64      // messages of one sending call
+	readSize    = 16      // messages of one receiving call, each of many packets
+	bufferSize  = 1 << 16 // bytes of one received message
 	socketBytes = 8 << 20 // kernel's queue per socket and direction
 	// sendPatience bounds how long a full socket may hold up the sender.
 	sendPatience = 200 * time.Millisecond
@@ -63,6 +65,9 @@ type socket struct {
 	conn     *net.UDPConn
 	batch    batcher
 	out      []ipv4.Message
+	trains   []train
+	trainOf  map[netip.AddrPort]int
+	segment  bool // the kernel cuts a train into packets
 	addrs    map[netip.AddrPort]*net.UDPAddr
 	deadline time.Time
 	rejoin   func() error
@@ -127,23 +132,93 @@ func listen(l LinkConfig, at netip.AddrPort, group bool) (*socket, error) {
 		return nil, errors.New("not a UDP socket")
 	}
 	enlarge(conn)
-	return &socket{cfg: l, conn: conn, batch: newBatcher(conn, at.Addr().Is4()), addrs: map[netip.AddrPort]*net.UDPAddr{}}, nil
+	s := &socket{
+		cfg: l, conn: conn, batch: newBatcher(conn, at.Addr().Is4()), segment: !group && canSegment(conn),
+		addrs: map[netip.AddrPort]*net.UDPAddr{}, trainOf: map[netip.AddrPort]int{},
+	}
+	return s, nil
 }
 
-// Send transmits datagrams as far as the sockets take them.
+// A train is what goes to one destination in one call of Send.
+type train struct {
+	to   netip.AddrPort
+	cars [][]byte
+	last int // place of its last datagram in the call
+}
+
+// Send transmits datagrams as far as the sockets take them. Those to one
+// destination keep their order and go together, which lets the kernel handle
+// many as one; the destination of the last datagram (a token, if there is one)
+// comes last.
 func (u *UDP) Send(batch []Datagram) {
-	for _, d := range batch {
+	for i, d := range batch {
 		s := u.byLink[d.Link]
 		if s == nil {
 			continue
 		}
-		s.out = append(s.out, ipv4.Message{Buffers: [][]byte{d.Data}, Addr: s.addr(d.To)})
+		n, ok := s.trainOf[d.To]
+		if !ok {
+			n = len(s.trains)
+			s.trainOf[d.To] = n
+			if n < cap(s.trains) {
+				s.trains = s.trains[:n+1]
+				s.trains[n].to, s.trains[n].cars = d.To, s.trains[n].cars[:0]
+			} else {
+				s.trains = append(s.trains, train{to: d.To})
+			}
+		}
+		s.trains[n].cars = append(s.trains[n].cars, d.Data)
+		s.trains[n].last = i
 	}
 	for _, s := range u.byLink {
-		if len(s.out) > 0 {
+		if len(s.trains) > 0 {
+			s.couple()
 			u.flush(s)
 		}
 	}
+}
+
+// couple turns the trains into messages.
+func (s *socket) couple() {
+	slices.SortFunc(s.trains, func(a, b train) int { return a.last - b.last })
+	for _, t := range s.trains {
+		addr := s.addr(t.to)
+		for cars := t.cars; len(cars) > 0; {
+			n := 1
+			if s.segment {
+				n = trainLen(cars)
+			}
+			m := ipv4.Message{Buffers: cars[:n:n], Addr: addr}
+			if n > 1 {
+				m.OOB = segmentControl(len(cars[0]))
+			}
+			s.out = append(s.out, m)
+			cars = cars[n:]
+		}
+	}
+	clear(s.trainOf)
+}
+
+// Bounds of what the kernel takes as one message.
+const (
+	maxTrain      = 60
+	maxTrainBytes = 60000
+)
+
+// trainLen tells how many packets may go as one message: all of one length,
+// except the last, which may be shorter.
+func trainLen(cars [][]byte) int {
+	size, sum := len(cars[0]), 0
+	for i, c := range cars {
+		sum += len(c)
+		if i == maxTrain || sum > maxTrainBytes || len(c) > size {
+			return max(i, 1)
+		}
+		if len(c) < size {
+			return i + 1
+		}
+	}
+	return len(cars)
 }
 
 // maxAddrs bounds the remembered addresses of one socket.
@@ -173,33 +248,61 @@ func (u *UDP) flush(s *socket) {
 	for len(rest) > 0 {
 		n, err := s.batch.WriteBatch(rest[:min(len(rest), batchSize)], 0)
 		if n > 0 {
-			for _, m := range rest[:n] {
-				u.stats.txBytes.Add(uint64(len(m.Buffers[0])))
-			}
-			u.stats.txPackets.Add(uint64(n))
+			u.countSent(rest[:n])
 			rest = rest[n:]
 		}
-		if err == nil {
+		if err == nil || len(rest) == 0 {
 			continue
 		}
 		u.stats.txErrors.Add(1)
+		if len(rest[0].Buffers) > 1 && refusesTrains(err) {
+			u.log.Debug("packets are sent one by one", "link", s.cfg.Link, "error", err)
+			s.segment = false
+			rest = uncouple(rest)
+			continue
+		}
 		// The error may be an earlier packet's (an ICMP answer that waited on
 		// the socket): the same packet deserves another try, but not for ever.
 		if retries++; retries > sendRetries || !isPending(err) {
 			retries = 0
-			rest = rest[min(1, len(rest)):]
+			rest = rest[1:]
 		}
 	}
 	clear(s.out)
 	s.out = s.out[:0]
+	for i := range s.trains {
+		clear(s.trains[i].cars)
+	}
+	s.trains = s.trains[:0]
+}
+
+func (u *UDP) countSent(ms []ipv4.Message) {
+	for _, m := range ms {
+		u.stats.txPackets.Add(uint64(len(m.Buffers)))
+		for _, b := range m.Buffers {
+			u.stats.txBytes.Add(uint64(len(b)))
+		}
+	}
+}
+
+// uncouple makes single packets of trains.
+func uncouple(ms []ipv4.Message) []ipv4.Message {
+	var out []ipv4.Message
+	for _, m := range ms {
+		for i := range m.Buffers {
+			out = append(out, ipv4.Message{Buffers: m.Buffers[i : i+1], Addr: m.Addr})
+		}
+	}
+	return out
 }
 
 // receive reads batches until the wire is closed.
 func (u *UDP) receive(s *socket) {
 	defer u.wg.Done()
-	ms := make([]ipv4.Message, batchSize)
+	ms := make([]ipv4.Message, readSize)
 	for i := range ms {
 		ms[i].Buffers = [][]byte{make([]byte, bufferSize)}
+		ms[i].OOB = make([]byte, controlSize)
 	}
 	packets := make([]Packet, 0, batchSize)
 	for {
@@ -217,8 +320,18 @@ func (u *UDP) receive(s *socket) {
 				continue
 			}
 			ap := src.AddrPort()
+			ap = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 			u.stats.rxBytes.Add(uint64(m.N))
-			packets = append(packets, Packet{Link: s.cfg.Link, Src: netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()), Data: m.Buffers[0][:m.N]})
+			data := m.Buffers[0][:m.N]
+			size := segmentSize(m.OOB[:m.NN], len(data))
+			for {
+				part := data[:min(size, len(data))]
+				data = data[len(part):]
+				packets = append(packets, Packet{Link: s.cfg.Link, Src: ap, Data: part})
+				if len(data) == 0 {
+					break
+				}
+			}
 		}
 		u.stats.rxPackets.Add(uint64(len(packets)))
 		u.handler.Receive(packets)

@@ -108,3 +108,50 @@ func TestMulticastReachesTheGroup(t *testing.T) {
 func TestAddressMayBeMissing(t *testing.T) {
 	openAt(t, newSink(), LinkConfig{Bind: netip.MustParseAddrPort("192.0.2.250:15405")})
 }
+
+func TestTrainsHaveOneLengthButForTheLast(t *testing.T) {
+	cars := func(sizes ...int) (out [][]byte) {
+		for _, n := range sizes {
+			out = append(out, make([]byte, n))
+		}
+		return out
+	}
+	for _, tc := range []struct {
+		cars [][]byte
+		want int
+	}{
+		{cars(10), 1},
+		{cars(10, 10, 10), 3},
+		{cars(10, 10, 4, 10), 3},
+		{cars(10, 20), 1},
+		{cars(40000, 40000), 1},
+		{cars(make([]int, 70)...), maxTrain},
+	} {
+		if got := trainLen(tc.cars); got != tc.want {
+			t.Errorf("%d cars: train of %d, want %d", len(tc.cars), got, tc.want)
+		}
+	}
+}
+
+func TestPacketsOfManySizesArriveInOrder(t *testing.T) {
+	a, b := newSink(), newSink()
+	ua := openAt(t, a, LinkConfig{Bind: netip.MustParseAddrPort("127.0.0.48:15405")})
+	to := netip.MustParseAddrPort("127.0.0.49:15405")
+	openAt(t, b, LinkConfig{Bind: to})
+	var batch []Datagram
+	var want []string
+	for i := range 300 {
+		data := make([]byte, 1+i*37%1400)
+		data[0] = byte(i)
+		batch = append(batch, Datagram{To: to, Data: data})
+		want = append(want, string(data))
+	}
+	for range 3 {
+		ua.Send(batch)
+	}
+	for i := range 900 {
+		if got := recv(t, b.got); got != want[i%300] {
+			t.Fatalf("packet %d has %d bytes, want %d", i, len(got), len(want[i%300]))
+		}
+	}
+}

@@ -33,11 +33,13 @@ func (h *Hub) SetDrop(f func(src, dst netip.Addr) bool) {
 	h.drop = f
 }
 
-// Attach adds a node.
-func (h *Hub) Attach(addr netip.Addr, handler transport.Handler) *Wire {
-	w := &Wire{hub: h, addr: addr, in: make(chan transport.Packet, queueLen), done: make(chan struct{})}
+// Attach adds a node with one address for each link, in the order of the links.
+func (h *Hub) Attach(handler transport.Handler, addrs ...netip.Addr) *Wire {
+	w := &Wire{hub: h, addrs: addrs, in: make(chan transport.Packet, queueLen), done: make(chan struct{})}
 	h.mu.Lock()
-	h.nodes[addr] = w
+	for _, a := range addrs {
+		h.nodes[a] = w
+	}
 	h.mu.Unlock()
 	w.wg.Add(1)
 	go w.pump(handler)
@@ -46,12 +48,12 @@ func (h *Hub) Attach(addr netip.Addr, handler transport.Handler) *Wire {
 
 // A Wire is one node's end.
 type Wire struct {
-	hub  *Hub
-	addr netip.Addr
-	in   chan transport.Packet
-	done chan struct{}
-	once sync.Once
-	wg   sync.WaitGroup
+	hub   *Hub
+	addrs []netip.Addr
+	in    chan transport.Packet
+	done  chan struct{}
+	once  sync.Once
+	wg    sync.WaitGroup
 }
 
 func (w *Wire) pump(handler transport.Handler) {
@@ -71,14 +73,15 @@ func (w *Wire) Send(batch []transport.Datagram) {
 	w.hub.mu.Lock()
 	defer w.hub.mu.Unlock()
 	for _, d := range batch {
+		src := w.addrs[d.Link]
 		for addr, n := range w.hub.nodes {
-			if addr == w.addr || d.To.IsValid() && d.To.Addr() != addr {
+			if n == w || d.Link >= len(n.addrs) || n.addrs[d.Link] != addr || d.To.IsValid() && d.To.Addr() != addr {
 				continue
 			}
-			if w.hub.drop != nil && w.hub.drop(w.addr, addr) {
+			if w.hub.drop != nil && w.hub.drop(src, addr) {
 				continue
 			}
-			p := transport.Packet{Link: d.Link, Src: netip.AddrPortFrom(w.addr, 5405), Data: append([]byte(nil), d.Data...)}
+			p := transport.Packet{Link: d.Link, Src: netip.AddrPortFrom(src, 5405), Data: append([]byte(nil), d.Data...)}
 			select {
 			case n.in <- p:
 			default:
@@ -94,8 +97,10 @@ func (w *Wire) Stats() transport.Stats { return transport.Stats{} }
 func (w *Wire) Close() error {
 	w.once.Do(func() {
 		w.hub.mu.Lock()
-		if w.hub.nodes[w.addr] == w {
-			delete(w.hub.nodes, w.addr)
+		for _, a := range w.addrs {
+			if w.hub.nodes[a] == w {
+				delete(w.hub.nodes, a)
+			}
 		}
 		w.hub.mu.Unlock()
 		close(w.done)
