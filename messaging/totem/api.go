@@ -10,7 +10,7 @@ import (
 )
 
 // An Event is one input of the core: *Start, *Recv, *Timer, *Submit,
-// *SuspectDown, *SuspectCleared, *Leave, *SyncDone.
+// *SuspectDown, *SuspectCleared, *Leave, *SyncDone, *Reconfigure.
 type Event interface{ event() }
 
 // Start begins the protocol. SavedRingSeq is the highest ring sequence number
@@ -57,6 +57,11 @@ type Leave struct{}
 // the latest regular configuration.
 type SyncDone struct{}
 
+// Reconfigure changes timers and limits of a running core, Self excepted. A
+// Config that New would refuse is ignored with a notice. Nodes should get the
+// same values soon one after the other; membership does not move by it.
+type Reconfigure struct{ Config Config }
+
 func (*Start) event()          {}
 func (*Recv) event()           {}
 func (*Timer) event()          {}
@@ -64,6 +69,7 @@ func (*Submit) event()         {}
 func (*SuspectDown) event()    {}
 func (*SuspectCleared) event() {}
 func (*Leave) event()          {}
+func (*Reconfigure) event()    {}
 func (*SyncDone) event()       {}
 
 // TimerID names a timer of the core.

@@ -128,6 +128,8 @@ func (c *Core) Step(now time.Duration, ev Event) []Action {
 		c.heard(ev.Node)
 	case *SyncDone:
 		c.syncDone()
+	case *Reconfigure:
+		c.reconfigure(ev.Config)
 	case *Leave:
 		c.leave()
 	}
@@ -141,6 +143,21 @@ func (c *Core) Step(now time.Duration, ev Event) []Action {
 		c.receive(c.self, packet)
 	}
 	return c.out.acts
+}
+
+// reconfigure takes new settings. Running timers end as they were set.
+func (c *Core) reconfigure(cfg Config) {
+	cfg.Self = c.self
+	cfg.derive()
+	if err := cfg.validate(); err != nil {
+		c.notice("configuration_refused", "", "", err.Error())
+		return
+	}
+	c.cfg = cfg
+	if !cfg.HoldForSync {
+		c.syncDone()
+	}
+	c.notice("configuration_changed", "", "", "")
 }
 
 func (c *Core) start(ev *Start) {

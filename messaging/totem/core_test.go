@@ -181,6 +181,33 @@ func TestTheLargestMessagePasses(t *testing.T) {
 	}
 }
 
+func TestReconfigureChangesTimersAndKeepsTheRing(t *testing.T) {
+	s := formedScript(t, 3, nil)
+	cfg := s.cfg
+	cfg.Token, cfg.Window, cfg.MTU = 2*time.Second, 20, 600
+	bad := cfg
+	bad.Token = 0
+	for i, c := range s.cores {
+		s.step(i, &Reconfigure{Config: bad})
+		if c.cfg.Token != s.cfg.Token {
+			t.Errorf("node %d took a bad configuration", i+1)
+		}
+		s.step(i, &Reconfigure{Config: cfg})
+	}
+	s.step(1, &Submit{Body: make([]byte, 5000)})
+	s.w.Run(s.w.Now()+time.Second, nil)
+	for i, c := range s.cores {
+		if st := c.Stats(); c.self != messaging.NodeID(i+1) || st.RingsInstalled != 1 || st.Delivered != 1 || c.cfg.TokenRetransmit != 476*time.Millisecond {
+			t.Errorf("node %d: %+v %v", c.self, st, c.cfg.TokenRetransmit)
+		}
+	}
+	s.hosts[2].Crash()
+	s.w.Run(s.w.Now()+1500*time.Millisecond, nil)
+	if s.cores[0].State() != Operational {
+		t.Error("the old token timeout still counts")
+	}
+}
+
 func TestStepAfterLeaveDoesNothing(t *testing.T) {
 	s := formedScript(t, 2, nil)
 	c := s.cores[0]

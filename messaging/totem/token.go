@@ -41,12 +41,7 @@ func (c *Core) onToken(t *wire.Token) {
 	c.held = c.holds(rep, resent > 0 || len(t.Missing) > 0)
 	c.lastSeq = t.Seq
 
-	if s.aru < t.Aru || t.AruAddr == c.self || t.AruAddr == 0 {
-		t.Aru, t.AruAddr = s.aru, c.self
-		if t.Aru == t.Seq {
-			t.AruAddr = 0
-		}
-	}
+	c.markAru(t, s)
 	if c.failsToReceive(t, lastAru) {
 		return
 	}
@@ -59,6 +54,17 @@ func (c *Core) onToken(t *wire.Token) {
 	c.storeToken(t, hold)
 	if c.state == Operational {
 		c.deliverContiguous()
+	}
+}
+
+// markAru writes into the token what this node has, if it has less than the
+// token says or if it was the one that said so.
+func (c *Core) markAru(t *wire.Token, s *msgSet) {
+	if s.aru < t.Aru || t.AruAddr == c.self || t.AruAddr == 0 {
+		t.Aru, t.AruAddr = s.aru, c.self
+		if t.Aru == t.Seq {
+			t.AruAddr = 0
+		}
 	}
 }
 
@@ -233,6 +239,17 @@ func (c *Core) retransmitToken() {
 func (c *Core) releaseHold() {
 	c.stopTimer(TimerHold)
 	if c.stored == nil || (c.state != Operational && c.state != Recovery) {
+		return
+	}
+	if c.state == Operational && c.sendable() && wire.DecodeToken(c.stored, &c.token) == nil {
+		// The visit is not over until the token is passed on: what came
+		// meanwhile need not wait for the next. The flow control of this visit
+		// counted nothing so far, as the ring was idle.
+		c.send(&c.token, c.cur)
+		c.held, c.unchanged, c.lastSeq = false, 0, c.token.Seq
+		c.markAru(&c.token, c.cur)
+		c.storeToken(&c.token, false)
+		c.deliverContiguous()
 		return
 	}
 	c.sendStored()
