@@ -178,3 +178,13 @@ func (n *Node) saveLogs(ctx context.Context, to string) error {
 	}
 	return errors.Join(errs...)
 }
+
+// Output runs a command inside the node and writes what it prints as it comes,
+// so that nothing is lost when the node dies.
+func (n *Node) Output(ctx context.Context, to io.Writer, argv ...string) {
+	if pid := n.pid(); pid != 0 {
+		cmd := n.command(ctx, pid, argv)
+		cmd.Stdout = to
+		_ = cmd.Run() // the end of the node is one way to end
+	}
+}

@@ -34,7 +34,7 @@ func MountedOn(dir string) Thing {
 	return Thing{"mount " + dir, func(n *Node) bool { return n.hasMount(dir) }}
 }
 
-// ListeningOn is a TCP port that a node listens on.
+// ListeningOn is a TCP port that a node listens on, on every address.
 func ListeningOn(port uint16) Thing {
 	return Thing{"port " + strconv.Itoa(int(port)), func(n *Node) bool { return n.listens(port) }}
 }
@@ -217,16 +217,17 @@ func (n *Node) hasMount(dir string) bool {
 	return false
 }
 
-// listens looks for a listening socket (state 0A) in the kernel's tables.
+// listens looks for a socket that listens (state 0A) on every address in the
+// kernel's tables.
 func (n *Node) listens(port uint16) bool {
-	suffix := fmt.Sprintf(":%04X", port)
-	for _, table := range []string{"tcp", "tcp6"} {
+	for table, any := range map[string]string{"tcp": "00000000", "tcp6": strings.Repeat("0", 32)} {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/%s", n.pid(), table))
 		if err != nil {
 			return false
 		}
+		want := fmt.Sprintf("%s:%04X", any, port)
 		for line := range strings.Lines(string(text)) {
-			if f := strings.Fields(line); len(f) > 3 && strings.HasSuffix(f[1], suffix) && f[3] == "0A" {
+			if f := strings.Fields(line); len(f) > 3 && f[1] == want && f[3] == "0A" {
 				return true
 			}
 		}
