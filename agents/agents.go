@@ -6,6 +6,7 @@ package agents
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -135,23 +136,23 @@ func Readable(d time.Duration) string {
 	if ms <= 0 {
 		return "0s"
 	}
-	out := ""
+	var out strings.Builder
 	for _, u := range []struct {
 		ms   int64
 		name string
 	}{{86400_000, "d"}, {3600_000, "h"}, {60_000, "m"}} {
 		if n := ms / u.ms; n > 0 {
-			out += strconv.FormatInt(n, 10) + u.name
+			out.WriteString(strconv.FormatInt(n, 10) + u.name)
 			ms -= n * u.ms
 		}
 	}
 	switch s := ms / 1000; {
 	case s > 0 && ms%1000 > 0:
-		out += fmt.Sprintf("%d.%03ds", s, ms%1000)
+		fmt.Fprintf(&out, "%d.%03ds", s, ms%1000)
 	case s > 0:
-		out += fmt.Sprintf("%ds", s)
+		fmt.Fprintf(&out, "%ds", s)
 	case ms > 0:
-		out += fmt.Sprintf("%dms", ms)
+		fmt.Fprintf(&out, "%dms", ms)
 	}
-	return out
+	return out.String()
 }

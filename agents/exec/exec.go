@@ -93,6 +93,7 @@ func (r Runner) Run(ctx context.Context, c Command) Outcome {
 		out.Err, out.Ended = err, ck.Wall()
 		return out
 	}
+	beOrdinary(p.Pid)
 	if c.Started != nil {
 		c.Started(agents.Process{PID: p.Pid, Start: StartTime(p.Pid)})
 	}

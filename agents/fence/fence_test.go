@@ -24,7 +24,8 @@ func TestInputIsWhatFenceAgentsRead(t *testing.T) {
 	}{
 		"monitor": {Call{Action: "monitor", Params: map[string]string{"foo": "bar"}}, plug, "action=monitor foo=bar"},
 		"reboot": {
-			Call{Action: "reboot", Target: "nodeX", Params: map[string]string{"foo": "bar"}}, plug,
+			Call{Action: "reboot", Target: "nodeX", Params: map[string]string{"foo": "bar"}},
+			plug,
 			"action=reboot nodename=nodeX foo=bar plug=nodeX",
 		},
 		"node id": {Call{Action: "off", Target: "n", NodeID: 3}, plug, "action=off nodename=n nodeid=3 plug=n"},

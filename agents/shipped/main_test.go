@@ -95,6 +95,10 @@ func prepareNamespace() error {
 			return err
 		}
 	}
+	// Duplicate address detection waits this long for an answer.
+	if err := os.WriteFile("/proc/sys/net/ipv6/neigh/eth0/retrans_time_ms", []byte("100"), 0o644); err != nil {
+		return err
+	}
 	eth0, err := netlink.LinkByName("eth0")
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ package conformance
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -242,21 +243,10 @@ func lists(t *testing.T, s *session) {
 		"[heartbeat quorate]": func() ([]string, error) { return s.Executor.Providers(s.ctx, "") },
 	} {
 		names, err := f()
-		if got := "[" + join(names) + "]"; err != nil || got != what {
+		if got := "[" + strings.Join(names, " ") + "]"; err != nil || got != what {
 			t.Errorf("%s, not %s: %v", got, what, err)
 		}
 	}
-}
-
-func join(names []string) string {
-	out := ""
-	for i, n := range names {
-		if i > 0 {
-			out += " "
-		}
-		out += n
-	}
-	return out
 }
 
 func watchEnds(t *testing.T, s *session) {

@@ -38,6 +38,9 @@ type Journal struct {
 type State struct {
 	// Boot names the incarnation that wrote it; "" where there is none.
 	Boot string
+	// Kernel names the boot of the machine: nothing that ran before another one
+	// runs now.
+	Kernel string
 	queue.Saved
 	// Running are the processes of runs that have not ended.
 	Running []agents.Process

@@ -16,6 +16,7 @@ import (
 // means.
 type record struct {
 	Boot      string          `json:"boot,omitempty"`
+	Kernel    string          `json:"kernel,omitempty"`
 	LastCall  int             `json:"last_call,omitempty"`
 	Accepted  *lrmd.Op        `json:"accepted,omitempty"`
 	Call      int             `json:"call,omitempty"`
@@ -29,6 +30,7 @@ type record struct {
 
 type replay struct {
 	boot     string
+	kernel   string
 	lastCall int
 	pending  map[int]lrmd.Op
 	results  map[queue.Key]lrmd.Result
@@ -41,7 +43,7 @@ func newReplay() *replay {
 
 func (r *replay) apply(rec record) {
 	if rec.Boot != "" {
-		r.boot = rec.Boot
+		r.boot, r.kernel = rec.Boot, rec.Kernel
 	}
 	r.lastCall = max(r.lastCall, rec.LastCall, rec.Call)
 	switch {
@@ -79,7 +81,7 @@ func (r *replay) drop(call int) {
 }
 
 func (r *replay) state() State {
-	s := State{Boot: r.boot}
+	s := State{Boot: r.boot, Kernel: r.kernel}
 	s.LastCall = r.lastCall
 	for _, res := range r.results {
 		s.Results = append(s.Results, res)
@@ -106,7 +108,7 @@ func (r *replay) state() State {
 // records are the lines that say s. The processes of runs are not among them:
 // what still runs when a file is written anew is noted again by its owner.
 func (s State) records() []record {
-	recs := []record{{Boot: s.Boot, LastCall: s.LastCall}}
+	recs := []record{{Boot: s.Boot, Kernel: s.Kernel, LastCall: s.LastCall}}
 	for _, list := range [][]queue.Pending{s.Recurring, s.Once} {
 		for _, p := range list {
 			op := p.Op

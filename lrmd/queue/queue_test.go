@@ -52,7 +52,7 @@ func (s *script) run(t *testing.T, line string) string {
 	t.Helper()
 	var words []string
 	opt := map[string]string{}
-	for _, w := range strings.Fields(line) {
+	for w := range strings.FieldsSeq(line) {
 		if k, v, ok := strings.Cut(w, "="); ok {
 			opt[k] = v
 		} else {

@@ -5,8 +5,10 @@ package runner
 
 import (
 	"cmp"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/quorate/quorate/agents"
 	"github.com/quorate/quorate/agents/exec"
@@ -14,6 +16,15 @@ import (
 	"github.com/quorate/quorate/lrmd/journal"
 	"github.com/quorate/quorate/lrmd/queue"
 )
+
+// kernelBoot is the kernel's name for the boot of the machine.
+func kernelBoot() string {
+	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return "unknown"
+	}
+	return strings.TrimSpace(string(b))
+}
 
 // mark is the environment entry by which what an executor started is known.
 func (e *Executor) mark(boot string) string { return "QUORATE_EXECUTOR=" + boot }

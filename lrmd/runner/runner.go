@@ -62,6 +62,7 @@ type Config struct {
 type Executor struct {
 	cfg     Config
 	boot    string
+	kernel  string
 	classes map[string]Class
 	metrics *metrics
 	events  chan func()
@@ -104,9 +105,15 @@ func New(cfg Config) (*Executor, error) {
 	for _, c := range cfg.Classes {
 		e.classes[c.Name] = c.Class
 	}
+	kernel := kernelBoot()
+	if old.Kernel != kernel {
+		// The folder outlived a boot of the machine: all that it tells of is gone.
+		old = journal.State{Saved: queue.Saved{LastCall: old.LastCall}}
+	}
+	e.kernel = kernel
 	e.killLeftOvers(old)
 	out := e.core.Restore(cfg.Clock.Now(), cfg.Clock.Wall(), old.Saved)
-	if err := j.Rewrite(journal.State{Boot: e.boot, Saved: e.core.Saved()}); err != nil {
+	if err := j.Rewrite(e.state()); err != nil {
 		_ = j.Close()
 		return nil, err
 	}
@@ -204,6 +211,10 @@ func (e *Executor) apply(out []queue.Output) {
 	e.metrics.queued.Set(float64(waiting))
 }
 
+func (e *Executor) state() journal.State {
+	return journal.State{Boot: e.boot, Kernel: e.kernel, Saved: e.core.Saved()}
+}
+
 // saved notes whether the journal works. The executor goes on without it: an
 // operation that cannot be journaled is still better run than not.
 func (e *Executor) saved(err error) {
@@ -213,7 +224,7 @@ func (e *Executor) saved(err error) {
 	if e.broken = err != nil; e.broken || !e.journal.Grown() {
 		return
 	}
-	if err := e.journal.Rewrite(journal.State{Boot: e.boot, Saved: e.core.Saved()}); err != nil {
+	if err := e.journal.Rewrite(e.state()); err != nil {
 		e.cfg.Log.Error("journal is not written anew", "error", err)
 		return
 	}

@@ -188,7 +188,7 @@ func fifo(t *testing.T) (path string, line func() []int) {
 			t.Fatal(err)
 		}
 		var pids []int
-		for _, w := range strings.Fields(s) {
+		for w := range strings.FieldsSeq(s) {
 			n, _ := strconv.Atoi(w)
 			pids = append(pids, n)
 		}
@@ -279,6 +279,41 @@ func TestDeadExecutorsAgentsAreKilled(t *testing.T) {
 			}
 			_ = syscall.Kill(line()[2], syscall.SIGKILL)
 		})
+	}
+}
+
+func TestJournalOfAnotherBootOfTheMachineIsNotBelieved(t *testing.T) {
+	d := conformance.NewDouble()
+	d.Answer("monitor", agents.Result{})
+	cfg := config(t, d)
+	e := open(t, cfg)
+	for range 3 {
+		if _, err := e.Execute(t.Context(), conformance.Op("web", "monitor", time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(cfg.Dir, "journal")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b = []byte(strings.ReplaceAll(string(b), kernelBoot(), "another"))
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	next := open(t, cfg)
+	w, err := next.Watch(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := w.Snapshot(); len(s.Recurring)+len(s.Results)+len(s.InFlight) != 0 {
+		t.Errorf("%+v", s)
+	}
+	if call, err := next.Execute(t.Context(), conformance.Op("web", "monitor", 0)); call != 4 || err != nil {
+		t.Errorf("call id %d, %v", call, err)
 	}
 }
 
