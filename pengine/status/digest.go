@@ -11,7 +11,6 @@ import (
 	"github.com/quorate/quorate/cib/document"
 	"github.com/quorate/quorate/cib/opdigest"
 	"github.com/quorate/quorate/cib/rule"
-	"github.com/quorate/quorate/transition/graph"
 )
 
 // DigestMatch is how recorded parameters compare with the present ones.
@@ -33,13 +32,9 @@ type Digest struct {
 	restart              bool // op parameters exist that make a restart needed
 }
 
-// digest computes (once for each operation and node) the digests of an
-// operation; op is its history entry, nil where there is none.
+// digest computes the digests of an operation; op is its history entry, nil where
+// there is none.
 func (c *Cluster) digest(r *Resource, n *Node, task string, intervalMS uint, op *etree.Element, secure bool) *Digest {
-	key := graph.OpKey(r.ID, task, intervalMS)
-	if d := n.digests[key]; d != nil {
-		return d
-	}
 	d := &Digest{Params: map[string]string{}}
 	add := func(m map[string]string, meta bool) {
 		for k, v := range m {
@@ -76,10 +71,6 @@ func (c *Cluster) digest(r *Resource, n *Node, task string, intervalMS uint, op 
 			d.Restart = opdigest.Sum(d.Params)
 		}
 	}
-	if n.digests == nil {
-		n.digests = map[string]*Digest{}
-	}
-	n.digests[key] = d
 	return d
 }
 

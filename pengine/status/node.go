@@ -35,7 +35,6 @@ type Node struct {
 	Connection                *Resource   // the resource that connects a remote or guest node
 	Priority                  int         // sum of the priorities of what is active here
 	unpacked                  bool
-	digests                   map[string]*Digest
 }
 
 // IsGuest tells whether the node lives inside a resource of the cluster.
