@@ -14,6 +14,8 @@ import (
 type Controller interface {
 	// Status describes this node's controller.
 	Status(ctx context.Context) (Status, error)
+	// NodeStatus asks the controller of another node to describe itself.
+	NodeStatus(ctx context.Context, node string) (Status, error)
 	// Peers lists the nodes that the controller knows.
 	Peers(ctx context.Context) ([]Peer, error)
 	// Fence asks for a node to be fenced by the cluster: action off, reboot or on.
@@ -51,8 +53,9 @@ type Status struct {
 	State string // S_IDLE, S_TRANSITION_ENGINE, S_NOT_DC, …
 	// Quorate is the ring's word.
 	Quorate bool
-	// Transition is the number of the running or last transition on the DC, and
-	// Idle tells that nothing is left to do.
+	// Transition is the number of the running or last transition of the DC, and
+	// Idle tells that the DC has nothing left to do; both are the DC's word on
+	// every node.
 	Transition int
 	Idle       bool
 	Version    string

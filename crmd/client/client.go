@@ -40,6 +40,12 @@ func (c *Client) Status(ctx context.Context) (crmd.Status, error) {
 	return wire.ToStatus(resp), c.errs.FromStatus(err)
 }
 
+// NodeStatus implements [crmd.Controller].
+func (c *Client) NodeStatus(ctx context.Context, node string) (crmd.Status, error) {
+	resp, err := c.svc.NodeStatus(ctx, &crmdv1.NodeStatusRequest{Node: node})
+	return wire.ToStatus(resp.GetStatus()), c.errs.FromStatus(err)
+}
+
 // Peers implements [crmd.Controller].
 func (c *Client) Peers(ctx context.Context) ([]crmd.Peer, error) {
 	resp, err := c.svc.Peers(ctx, &crmdv1.PeersRequest{})

@@ -18,6 +18,7 @@ import (
 	"github.com/quorate/quorate/cib/document"
 	"github.com/quorate/quorate/crmd"
 	"github.com/quorate/quorate/crmd/fencing"
+	"github.com/quorate/quorate/crmd/fsa"
 	"github.com/quorate/quorate/crmd/history"
 	"github.com/quorate/quorate/crmd/peer"
 	"github.com/quorate/quorate/crmd/wire"
@@ -33,12 +34,18 @@ type callbook struct {
 	manuals  map[string][]Token   // by target
 	forgets  map[string]*forgetCall
 	byID     map[string]string // Forget id → call
+	asks     map[string]askCall
 	shutdown []Token
 }
 
 type fenceCall struct {
 	token Token
 	req   wire.FenceRequest
+}
+
+type askCall struct {
+	token Token
+	node  messaging.NodeID
 }
 
 type forgetCall struct {
@@ -50,7 +57,7 @@ type forgetCall struct {
 func newCallbook() callbook {
 	return callbook{
 		fences: map[string]fenceCall{}, manuals: map[string][]Token{},
-		forgets: map[string]*forgetCall{}, byID: map[string]string{},
+		forgets: map[string]*forgetCall{}, byID: map[string]string{}, asks: map[string]askCall{},
 	}
 }
 
@@ -59,7 +66,7 @@ func (c *Core) reply(t Token, err error) { c.emit(Reply{Token: t, Err: err}) }
 // Call runs f, one call of the API, as an event. t names it in its Reply.
 func (c *Core) call(now Time, t Token, f func() error) {
 	c.step(now, func() {
-		if len(c.calls.fences)+len(c.calls.forgets)+len(c.calls.manuals) >= maxCalls {
+		if len(c.calls.fences)+len(c.calls.forgets)+len(c.calls.manuals)+len(c.calls.asks) >= maxCalls {
 			c.reply(t, crmd.ErrBusy)
 			return
 		}
@@ -67,7 +74,7 @@ func (c *Core) call(now Time, t Token, f func() error) {
 			c.reply(t, err)
 		}
 	})
-	if c.state == "S_TERMINATE" || c.state == "S_HALT" {
+	if c.state == fsa.Terminate || c.state == fsa.Halt {
 		c.reply(t, crmd.ErrClosed)
 	}
 }
@@ -308,6 +315,12 @@ func (b *callbook) forgotten(c *Core, mid, why string) {
 
 // nodeGone answers for a node that cannot any more.
 func (b *callbook) nodeGone(c *Core, n *peer.Node) {
+	for _, id := range slices.Sorted(maps.Keys(b.asks)) {
+		if call := b.asks[id]; call.node == n.ID {
+			delete(b.asks, id)
+			c.reply(call.token, fmt.Errorf("%w: %s left the cluster", crmd.ErrNoNode, n.Name))
+		}
+	}
 	for _, id := range slices.Sorted(maps.Keys(b.forgets)) {
 		for _, mid := range slices.Sorted(maps.Keys(b.forgets[id].waiting)) {
 			if b.forgets[id] != nil && b.forgets[id].waiting[mid] == n.ID {
@@ -381,19 +394,26 @@ func (c *Core) onRemoveNode(r *wire.RemoveNode) {
 // such characters.
 func xpathSafe(s string) string { return strings.NewReplacer("'", "", `"`, "").Replace(s) }
 
-// Status describes the controller.
-func (c *Core) Status() crmd.Status {
-	s := crmd.Status{
-		Node: c.cfg.Name, ID: uint32(c.cfg.Self), State: string(c.state), Quorate: c.view.Quorate,
-		Transition: c.te.last, Idle: c.state == "S_IDLE" || c.state == "S_NOT_DC", Version: c.cfg.Version, FeatureSet: history.FeatureSet,
+// Abandon forgets a call whose caller does not wait any more.
+func (c *Core) Abandon(t Token) {
+	for id, f := range c.calls.fences {
+		if f.token == t {
+			delete(c.calls.fences, id)
+		}
 	}
-	if n := c.peers.ByMember(c.dc); n != nil {
-		s.DC = n.Name
+	for id, f := range c.calls.forgets {
+		if f.token == t {
+			delete(c.calls.forgets, id)
+		}
 	}
-	if c.am {
-		s.Idle = c.state == "S_IDLE" && c.te.run == nil && !c.te.dirty && c.te.computing == 0 && len(c.writes) == 0
+	for id, a := range c.calls.asks {
+		if a.token == t {
+			delete(c.calls.asks, id)
+		}
 	}
-	return s
+	for target, list := range c.calls.manuals {
+		c.calls.manuals[target] = slices.DeleteFunc(list, func(o Token) bool { return o == t })
+	}
 }
 
 // Peers lists the nodes.

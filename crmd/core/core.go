@@ -86,6 +86,7 @@ type Core struct {
 	// Joining.
 	dc      messaging.MemberID // zero while there is none
 	joined  int                // the join id under which the DC accepted this node, 0 for none
+	dcSays  wire.DCState       // the DC's word on what there is to do
 	ackedBy int                // an accepted join whose confirmation waits for the executor
 
 	// The CIB as seen.
@@ -113,7 +114,8 @@ type dcState struct {
 	writes      map[Token]func(cib.Version, error) // under way
 	need        cib.Version                        // the document must have reached it
 	awaited     []awaited
-	doubt       bool // the document changed since it was verified
+	told        *wire.DCState // what the members were told last
+	doubt       bool          // the document changed since it was verified
 	te          engineState
 	lastQuorum  string
 	lastFailure string
@@ -189,6 +191,7 @@ func (c *Core) step(now Time, f func()) {
 	c.confirmJoin()
 	c.verify()
 	c.maybeCompute()
+	c.tellState()
 	c.armTimers()
 }
 

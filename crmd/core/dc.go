@@ -267,7 +267,6 @@ func (c *Core) nodeGone(n *peer.Node, why messaging.Reason) {
 	if why != messaging.ReasonProcDown {
 		c.eraseState(n, "transient_attributes")
 	}
-	c.calls.nodeGone(c, n)
 	c.abort(transition.Infinity, "node "+n.Name+" left")
 }
 
@@ -314,6 +313,7 @@ func (c *Core) offerNewcomers() {
 	if h := c.fence.History(""); len(h) > 0 {
 		c.send(&wire.Message{FenceHistory: &wire.FenceHistory{Events: wireEvents(h)}})
 	}
+	c.told = nil
 	c.emit(SetTimer{Name: timerJoin, At: c.now.Mono + c.cfg.Patience})
 	c.syncNodeStates()
 }

@@ -102,6 +102,7 @@ type (
 	Reply struct {
 		Token Token
 		Err   error
+		Value any // of calls that ask for something
 	}
 	// Log is a line for the log.
 	Log struct {

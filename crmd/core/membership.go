@@ -97,6 +97,7 @@ func (c *Core) memberLeft(l messaging.MemberChange) {
 		return
 	}
 	n.Member = messaging.MemberID{}
+	c.calls.nodeGone(c, n)
 	delete(c.lostAt, n.ID)
 	if l.Reason != messaging.ReasonLeave {
 		c.lostAt[n.ID] = c.now.Mono
@@ -198,6 +199,14 @@ func (c *Core) dispatchMore(from messaging.MemberID, n *peer.Node, m *wire.Messa
 		c.onFail(m.Fail)
 	case m.RemoveNode != nil:
 		c.onRemoveNode(m.RemoveNode)
+	case m.DCState != nil:
+		if from == c.dc {
+			c.dcSays = *m.DCState
+		}
+	case m.Ask != nil:
+		c.onAsk(m.Ask)
+	case m.Answer != nil:
+		c.calls.answered(c, m.Answer)
 	}
 }
 

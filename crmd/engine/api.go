@@ -21,26 +21,36 @@ const firstToken core.Token = 1 << 40
 
 // call runs one call of the API and waits for its reply.
 func (e *Engine) call(ctx context.Context, f func(core.Time, core.Token)) error {
-	reply := make(chan error, 1)
+	_, err := e.callValue(ctx, f)
+	return err
+}
+
+func (e *Engine) callValue(ctx context.Context, f func(core.Time, core.Token)) (any, error) {
+	reply := make(chan core.Reply, 1)
+	var t core.Token
 	if err := e.in(ctx, func(now core.Time) {
 		e.tokens++
-		t := firstToken + e.tokens
+		t = firstToken + e.tokens
 		e.replies[t] = reply
 		f(now, t)
 	}); err != nil {
-		return err
+		return nil, err
 	}
 	select {
-	case err := <-reply:
-		return err
+	case r := <-reply:
+		return r.Value, r.Err
 	case <-ctx.Done():
-		return ctx.Err()
+		e.post(func(core.Time) {
+			delete(e.replies, t)
+			e.core.Abandon(t)
+		})
+		return nil, ctx.Err()
 	case <-e.done:
 		select {
-		case err := <-reply:
-			return err
+		case r := <-reply:
+			return r.Value, r.Err
 		default:
-			return crmd.ErrClosed
+			return nil, crmd.ErrClosed
 		}
 	}
 }
@@ -77,6 +87,13 @@ func ask[T any](ctx context.Context, e *Engine, f func() T) (T, error) {
 // Status implements [crmd.Controller].
 func (e *Engine) Status(ctx context.Context) (crmd.Status, error) {
 	return ask(ctx, e, e.core.Status)
+}
+
+// NodeStatus implements [crmd.Controller].
+func (e *Engine) NodeStatus(ctx context.Context, node string) (crmd.Status, error) {
+	v, err := e.callValue(ctx, func(now core.Time, t core.Token) { e.core.NodeStatus(now, t, node) })
+	st, _ := v.(crmd.Status)
+	return st, err
 }
 
 // Peers implements [crmd.Controller].

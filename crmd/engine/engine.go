@@ -82,7 +82,7 @@ type Engine struct {
 	timers map[string]*timer // owned by the loop
 
 	// Calls of the API that wait for a Reply, owned by the loop.
-	replies map[core.Token]chan error
+	replies map[core.Token]chan core.Reply
 	tokens  core.Token
 }
 
@@ -96,7 +96,7 @@ func New(cfg Config) *Engine {
 	return &Engine{
 		cfg: cfg, core: core.New(cfg.Core), events: make(chan func(core.Time), maxEvents), done: make(chan struct{}),
 		sends: newQueue[*wire.Message](), writes: newQueue[core.Effect](), execs: newKeyed(),
-		timers: map[string]*timer{}, replies: map[core.Token]chan error{},
+		timers: map[string]*timer{}, replies: map[core.Token]chan core.Reply{},
 	}
 }
 
@@ -216,7 +216,7 @@ func (e *Engine) report(eff core.Effect) {
 	case core.Reply:
 		if ch := e.replies[x.Token]; ch != nil {
 			delete(e.replies, x.Token)
-			ch <- x.Err
+			ch <- x
 		}
 	case core.Log:
 		e.cfg.Log.Log(e.ctx, level(x.Level), x.Msg, x.Attrs...)

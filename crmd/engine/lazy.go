@@ -44,6 +44,15 @@ func (l *Lazy) Status(ctx context.Context) (crmd.Status, error) {
 	return crmd.Status{Node: l.Node, State: "S_STARTING"}, nil
 }
 
+// NodeStatus implements [crmd.Controller].
+func (l *Lazy) NodeStatus(ctx context.Context, node string) (crmd.Status, error) {
+	e, err := l.get()
+	if err != nil {
+		return crmd.Status{}, err
+	}
+	return e.NodeStatus(ctx, node)
+}
+
 // Peers implements [crmd.Controller].
 func (l *Lazy) Peers(ctx context.Context) ([]crmd.Peer, error) {
 	e, err := l.get()

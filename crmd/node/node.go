@@ -138,6 +138,6 @@ func drain(ctx context.Context, env *daemon.Env, e *engine.Engine) {
 	defer cancel()
 	if err := e.RequestShutdown(wait); err != nil {
 		env.Log.Error("node not drained", "error", err.Error())
+		_ = e.Close()
 	}
-	_ = e.Close()
 }

@@ -19,6 +19,7 @@ import (
 func Methods() ipc.MethodTable {
 	return ipc.MethodTable{
 		crmdv1.Controller_Status_FullMethodName:          ipc.AccessRead,
+		crmdv1.Controller_NodeStatus_FullMethodName:      ipc.AccessRead,
 		crmdv1.Controller_Peers_FullMethodName:           ipc.AccessRead,
 		crmdv1.Controller_FenceHistory_FullMethodName:    ipc.AccessRead,
 		crmdv1.Controller_FenceDevices_FullMethodName:    ipc.AccessRead,
@@ -47,6 +48,11 @@ type service struct {
 func (s *service) Status(ctx context.Context, _ *crmdv1.StatusRequest) (*crmdv1.StatusResponse, error) {
 	st, err := s.c.Status(ctx)
 	return wire.FromStatus(st), err
+}
+
+func (s *service) NodeStatus(ctx context.Context, r *crmdv1.NodeStatusRequest) (*crmdv1.NodeStatusResponse, error) {
+	st, err := s.c.NodeStatus(ctx, r.GetNode())
+	return &crmdv1.NodeStatusResponse{Status: wire.FromStatus(st)}, err
 }
 
 func (s *service) Peers(ctx context.Context, _ *crmdv1.PeersRequest) (*crmdv1.PeersResponse, error) {

@@ -47,6 +47,9 @@ type Message struct {
 	Forgotten    *Forgotten    `codec:"forgotten,omitempty"`
 	Fail         *Fail         `codec:"fail,omitempty"`
 	RemoveNode   *RemoveNode   `codec:"remove_node,omitempty"`
+	DCState      *DCState      `codec:"dc_state,omitempty"`
+	Ask          *Ask          `codec:"ask,omitempty"`
+	Answer       *Answer       `codec:"answer,omitempty"`
 }
 
 // A Vote is one controller's part in a round of the election.
@@ -167,6 +170,27 @@ type Fail struct {
 	ID       string
 	To       messaging.NodeID
 	Resource string
+}
+
+// A DCState tells whether the DC has something to do.
+type DCState struct {
+	Idle       bool
+	Transition int
+}
+
+// An Ask wants a node's controller to describe itself.
+type Ask struct {
+	ID string
+	To messaging.NodeID
+}
+
+// An Answer answers an Ask.
+type Answer struct {
+	ID                                   string
+	Node, DC, State, Version, FeatureSet string
+	NodeID                               uint32
+	Quorate, Idle                        bool
+	Transition                           int
 }
 
 // A RemoveNode has all controllers forget a node.

@@ -178,6 +178,96 @@ func (x *StatusResponse) GetFeatureSet() string {
 	return ""
 }
 
+// NodeStatusRequest asks for NodeStatus.
+type NodeStatusRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NodeStatusRequest) Reset() {
+	*x = NodeStatusRequest{}
+	mi := &file_crmd_v1_crmd_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodeStatusRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodeStatusRequest) ProtoMessage() {}
+
+func (x *NodeStatusRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_crmd_v1_crmd_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodeStatusRequest.ProtoReflect.Descriptor instead.
+func (*NodeStatusRequest) Descriptor() ([]byte, []int) {
+	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *NodeStatusRequest) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+// NodeStatusResponse carries that node's status.
+type NodeStatusResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Status        *StatusResponse        `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NodeStatusResponse) Reset() {
+	*x = NodeStatusResponse{}
+	mi := &file_crmd_v1_crmd_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodeStatusResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodeStatusResponse) ProtoMessage() {}
+
+func (x *NodeStatusResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_crmd_v1_crmd_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodeStatusResponse.ProtoReflect.Descriptor instead.
+func (*NodeStatusResponse) Descriptor() ([]byte, []int) {
+	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *NodeStatusResponse) GetStatus() *StatusResponse {
+	if x != nil {
+		return x.Status
+	}
+	return nil
+}
+
 // PeersRequest asks for Peers.
 type PeersRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -187,7 +277,7 @@ type PeersRequest struct {
 
 func (x *PeersRequest) Reset() {
 	*x = PeersRequest{}
-	mi := &file_crmd_v1_crmd_proto_msgTypes[2]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -199,7 +289,7 @@ func (x *PeersRequest) String() string {
 func (*PeersRequest) ProtoMessage() {}
 
 func (x *PeersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crmd_v1_crmd_proto_msgTypes[2]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -212,7 +302,7 @@ func (x *PeersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeersRequest.ProtoReflect.Descriptor instead.
 func (*PeersRequest) Descriptor() ([]byte, []int) {
-	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{2}
+	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{4}
 }
 
 // PeersResponse lists nodes by id.
@@ -225,7 +315,7 @@ type PeersResponse struct {
 
 func (x *PeersResponse) Reset() {
 	*x = PeersResponse{}
-	mi := &file_crmd_v1_crmd_proto_msgTypes[3]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -237,7 +327,7 @@ func (x *PeersResponse) String() string {
 func (*PeersResponse) ProtoMessage() {}
 
 func (x *PeersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_crmd_v1_crmd_proto_msgTypes[3]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -250,7 +340,7 @@ func (x *PeersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeersResponse.ProtoReflect.Descriptor instead.
 func (*PeersResponse) Descriptor() ([]byte, []int) {
-	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{3}
+	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *PeersResponse) GetPeers() []*Peer {
@@ -275,7 +365,7 @@ type Peer struct {
 
 func (x *Peer) Reset() {
 	*x = Peer{}
-	mi := &file_crmd_v1_crmd_proto_msgTypes[4]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -287,7 +377,7 @@ func (x *Peer) String() string {
 func (*Peer) ProtoMessage() {}
 
 func (x *Peer) ProtoReflect() protoreflect.Message {
-	mi := &file_crmd_v1_crmd_proto_msgTypes[4]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -300,7 +390,7 @@ func (x *Peer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Peer.ProtoReflect.Descriptor instead.
 func (*Peer) Descriptor() ([]byte, []int) {
-	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{4}
+	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Peer) GetId() uint32 {
@@ -346,7 +436,7 @@ type FenceRequest struct {
 
 func (x *FenceRequest) Reset() {
 	*x = FenceRequest{}
-	mi := &file_crmd_v1_crmd_proto_msgTypes[5]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -358,7 +448,7 @@ func (x *FenceRequest) String() string {
 func (*FenceRequest) ProtoMessage() {}
 
 func (x *FenceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crmd_v1_crmd_proto_msgTypes[5]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -371,7 +461,7 @@ func (x *FenceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FenceRequest.ProtoReflect.Descriptor instead.
 func (*FenceRequest) Descriptor() ([]byte, []int) {
-	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{5}
+	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *FenceRequest) GetNode() string {
@@ -411,7 +501,7 @@ type FenceResponse struct {
 
 func (x *FenceResponse) Reset() {
 	*x = FenceResponse{}
-	mi := &file_crmd_v1_crmd_proto_msgTypes[6]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -423,7 +513,7 @@ func (x *FenceResponse) String() string {
 func (*FenceResponse) ProtoMessage() {}
 
 func (x *FenceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_crmd_v1_crmd_proto_msgTypes[6]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -436,7 +526,7 @@ func (x *FenceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FenceResponse.ProtoReflect.Descriptor instead.
 func (*FenceResponse) Descriptor() ([]byte, []int) {
-	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{6}
+	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{8}
 }
 
 // ConfirmFencedRequest asks for ConfirmFenced.
@@ -449,7 +539,7 @@ type ConfirmFencedRequest struct {
 
 func (x *ConfirmFencedRequest) Reset() {
 	*x = ConfirmFencedRequest{}
-	mi := &file_crmd_v1_crmd_proto_msgTypes[7]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -461,7 +551,7 @@ func (x *ConfirmFencedRequest) String() string {
 func (*ConfirmFencedRequest) ProtoMessage() {}
 
 func (x *ConfirmFencedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crmd_v1_crmd_proto_msgTypes[7]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -474,7 +564,7 @@ func (x *ConfirmFencedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmFencedRequest.ProtoReflect.Descriptor instead.
 func (*ConfirmFencedRequest) Descriptor() ([]byte, []int) {
-	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{7}
+	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ConfirmFencedRequest) GetNode() string {
@@ -493,7 +583,7 @@ type ConfirmFencedResponse struct {
 
 func (x *ConfirmFencedResponse) Reset() {
 	*x = ConfirmFencedResponse{}
-	mi := &file_crmd_v1_crmd_proto_msgTypes[8]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -505,7 +595,7 @@ func (x *ConfirmFencedResponse) String() string {
 func (*ConfirmFencedResponse) ProtoMessage() {}
 
 func (x *ConfirmFencedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_crmd_v1_crmd_proto_msgTypes[8]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -518,7 +608,7 @@ func (x *ConfirmFencedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmFencedResponse.ProtoReflect.Descriptor instead.
 func (*ConfirmFencedResponse) Descriptor() ([]byte, []int) {
-	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{8}
+	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{10}
 }
 
 // FenceHistoryRequest asks for FenceHistory.
@@ -532,7 +622,7 @@ type FenceHistoryRequest struct {
 
 func (x *FenceHistoryRequest) Reset() {
 	*x = FenceHistoryRequest{}
-	mi := &file_crmd_v1_crmd_proto_msgTypes[9]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -544,7 +634,7 @@ func (x *FenceHistoryRequest) String() string {
 func (*FenceHistoryRequest) ProtoMessage() {}
 
 func (x *FenceHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crmd_v1_crmd_proto_msgTypes[9]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -557,7 +647,7 @@ func (x *FenceHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FenceHistoryRequest.ProtoReflect.Descriptor instead.
 func (*FenceHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{9}
+	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *FenceHistoryRequest) GetNode() string {
@@ -577,7 +667,7 @@ type FenceHistoryResponse struct {
 
 func (x *FenceHistoryResponse) Reset() {
 	*x = FenceHistoryResponse{}
-	mi := &file_crmd_v1_crmd_proto_msgTypes[10]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -589,7 +679,7 @@ func (x *FenceHistoryResponse) String() string {
 func (*FenceHistoryResponse) ProtoMessage() {}
 
 func (x *FenceHistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_crmd_v1_crmd_proto_msgTypes[10]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -602,7 +692,7 @@ func (x *FenceHistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FenceHistoryResponse.ProtoReflect.Descriptor instead.
 func (*FenceHistoryResponse) Descriptor() ([]byte, []int) {
-	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{10}
+	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *FenceHistoryResponse) GetEvents() []*FenceEvent {
@@ -633,7 +723,7 @@ type FenceEvent struct {
 
 func (x *FenceEvent) Reset() {
 	*x = FenceEvent{}
-	mi := &file_crmd_v1_crmd_proto_msgTypes[11]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -645,7 +735,7 @@ func (x *FenceEvent) String() string {
 func (*FenceEvent) ProtoMessage() {}
 
 func (x *FenceEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_crmd_v1_crmd_proto_msgTypes[11]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -658,7 +748,7 @@ func (x *FenceEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FenceEvent.ProtoReflect.Descriptor instead.
 func (*FenceEvent) Descriptor() ([]byte, []int) {
-	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{11}
+	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *FenceEvent) GetId() string {
@@ -742,7 +832,7 @@ type FenceDevicesRequest struct {
 
 func (x *FenceDevicesRequest) Reset() {
 	*x = FenceDevicesRequest{}
-	mi := &file_crmd_v1_crmd_proto_msgTypes[12]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -754,7 +844,7 @@ func (x *FenceDevicesRequest) String() string {
 func (*FenceDevicesRequest) ProtoMessage() {}
 
 func (x *FenceDevicesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crmd_v1_crmd_proto_msgTypes[12]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -767,7 +857,7 @@ func (x *FenceDevicesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FenceDevicesRequest.ProtoReflect.Descriptor instead.
 func (*FenceDevicesRequest) Descriptor() ([]byte, []int) {
-	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{12}
+	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *FenceDevicesRequest) GetNode() string {
@@ -787,7 +877,7 @@ type FenceDevicesResponse struct {
 
 func (x *FenceDevicesResponse) Reset() {
 	*x = FenceDevicesResponse{}
-	mi := &file_crmd_v1_crmd_proto_msgTypes[13]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -799,7 +889,7 @@ func (x *FenceDevicesResponse) String() string {
 func (*FenceDevicesResponse) ProtoMessage() {}
 
 func (x *FenceDevicesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_crmd_v1_crmd_proto_msgTypes[13]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -812,7 +902,7 @@ func (x *FenceDevicesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FenceDevicesResponse.ProtoReflect.Descriptor instead.
 func (*FenceDevicesResponse) Descriptor() ([]byte, []int) {
-	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{13}
+	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *FenceDevicesResponse) GetDevices() []string {
@@ -840,7 +930,7 @@ type CleanupRequest struct {
 
 func (x *CleanupRequest) Reset() {
 	*x = CleanupRequest{}
-	mi := &file_crmd_v1_crmd_proto_msgTypes[14]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -852,7 +942,7 @@ func (x *CleanupRequest) String() string {
 func (*CleanupRequest) ProtoMessage() {}
 
 func (x *CleanupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crmd_v1_crmd_proto_msgTypes[14]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -865,7 +955,7 @@ func (x *CleanupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CleanupRequest.ProtoReflect.Descriptor instead.
 func (*CleanupRequest) Descriptor() ([]byte, []int) {
-	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{14}
+	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CleanupRequest) GetResource() string {
@@ -912,7 +1002,7 @@ type CleanupResponse struct {
 
 func (x *CleanupResponse) Reset() {
 	*x = CleanupResponse{}
-	mi := &file_crmd_v1_crmd_proto_msgTypes[15]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -924,7 +1014,7 @@ func (x *CleanupResponse) String() string {
 func (*CleanupResponse) ProtoMessage() {}
 
 func (x *CleanupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_crmd_v1_crmd_proto_msgTypes[15]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -937,7 +1027,7 @@ func (x *CleanupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CleanupResponse.ProtoReflect.Descriptor instead.
 func (*CleanupResponse) Descriptor() ([]byte, []int) {
-	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{15}
+	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{17}
 }
 
 // FailRequest asks for Fail.
@@ -951,7 +1041,7 @@ type FailRequest struct {
 
 func (x *FailRequest) Reset() {
 	*x = FailRequest{}
-	mi := &file_crmd_v1_crmd_proto_msgTypes[16]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -963,7 +1053,7 @@ func (x *FailRequest) String() string {
 func (*FailRequest) ProtoMessage() {}
 
 func (x *FailRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crmd_v1_crmd_proto_msgTypes[16]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -976,7 +1066,7 @@ func (x *FailRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FailRequest.ProtoReflect.Descriptor instead.
 func (*FailRequest) Descriptor() ([]byte, []int) {
-	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{16}
+	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *FailRequest) GetResource() string {
@@ -1002,7 +1092,7 @@ type FailResponse struct {
 
 func (x *FailResponse) Reset() {
 	*x = FailResponse{}
-	mi := &file_crmd_v1_crmd_proto_msgTypes[17]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1014,7 +1104,7 @@ func (x *FailResponse) String() string {
 func (*FailResponse) ProtoMessage() {}
 
 func (x *FailResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_crmd_v1_crmd_proto_msgTypes[17]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1027,7 +1117,7 @@ func (x *FailResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FailResponse.ProtoReflect.Descriptor instead.
 func (*FailResponse) Descriptor() ([]byte, []int) {
-	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{17}
+	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{19}
 }
 
 // RemoveNodeRequest asks for RemoveNode.
@@ -1040,7 +1130,7 @@ type RemoveNodeRequest struct {
 
 func (x *RemoveNodeRequest) Reset() {
 	*x = RemoveNodeRequest{}
-	mi := &file_crmd_v1_crmd_proto_msgTypes[18]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1052,7 +1142,7 @@ func (x *RemoveNodeRequest) String() string {
 func (*RemoveNodeRequest) ProtoMessage() {}
 
 func (x *RemoveNodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crmd_v1_crmd_proto_msgTypes[18]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1065,7 +1155,7 @@ func (x *RemoveNodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveNodeRequest.ProtoReflect.Descriptor instead.
 func (*RemoveNodeRequest) Descriptor() ([]byte, []int) {
-	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{18}
+	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RemoveNodeRequest) GetNode() string {
@@ -1084,7 +1174,7 @@ type RemoveNodeResponse struct {
 
 func (x *RemoveNodeResponse) Reset() {
 	*x = RemoveNodeResponse{}
-	mi := &file_crmd_v1_crmd_proto_msgTypes[19]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1096,7 +1186,7 @@ func (x *RemoveNodeResponse) String() string {
 func (*RemoveNodeResponse) ProtoMessage() {}
 
 func (x *RemoveNodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_crmd_v1_crmd_proto_msgTypes[19]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1109,7 +1199,7 @@ func (x *RemoveNodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveNodeResponse.ProtoReflect.Descriptor instead.
 func (*RemoveNodeResponse) Descriptor() ([]byte, []int) {
-	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{19}
+	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{21}
 }
 
 // RequestShutdownRequest asks for RequestShutdown.
@@ -1121,7 +1211,7 @@ type RequestShutdownRequest struct {
 
 func (x *RequestShutdownRequest) Reset() {
 	*x = RequestShutdownRequest{}
-	mi := &file_crmd_v1_crmd_proto_msgTypes[20]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1133,7 +1223,7 @@ func (x *RequestShutdownRequest) String() string {
 func (*RequestShutdownRequest) ProtoMessage() {}
 
 func (x *RequestShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crmd_v1_crmd_proto_msgTypes[20]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1146,7 +1236,7 @@ func (x *RequestShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestShutdownRequest.ProtoReflect.Descriptor instead.
 func (*RequestShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{20}
+	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{22}
 }
 
 // RequestShutdownResponse tells that the controller has left.
@@ -1158,7 +1248,7 @@ type RequestShutdownResponse struct {
 
 func (x *RequestShutdownResponse) Reset() {
 	*x = RequestShutdownResponse{}
-	mi := &file_crmd_v1_crmd_proto_msgTypes[21]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1170,7 +1260,7 @@ func (x *RequestShutdownResponse) String() string {
 func (*RequestShutdownResponse) ProtoMessage() {}
 
 func (x *RequestShutdownResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_crmd_v1_crmd_proto_msgTypes[21]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1183,7 +1273,7 @@ func (x *RequestShutdownResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestShutdownResponse.ProtoReflect.Descriptor instead.
 func (*RequestShutdownResponse) Descriptor() ([]byte, []int) {
-	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{21}
+	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{23}
 }
 
 // AgentMetadataRequest asks for AgentMetadata.
@@ -1198,7 +1288,7 @@ type AgentMetadataRequest struct {
 
 func (x *AgentMetadataRequest) Reset() {
 	*x = AgentMetadataRequest{}
-	mi := &file_crmd_v1_crmd_proto_msgTypes[22]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1210,7 +1300,7 @@ func (x *AgentMetadataRequest) String() string {
 func (*AgentMetadataRequest) ProtoMessage() {}
 
 func (x *AgentMetadataRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crmd_v1_crmd_proto_msgTypes[22]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1223,7 +1313,7 @@ func (x *AgentMetadataRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentMetadataRequest.ProtoReflect.Descriptor instead.
 func (*AgentMetadataRequest) Descriptor() ([]byte, []int) {
-	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{22}
+	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *AgentMetadataRequest) GetClass() string {
@@ -1257,7 +1347,7 @@ type AgentMetadataResponse struct {
 
 func (x *AgentMetadataResponse) Reset() {
 	*x = AgentMetadataResponse{}
-	mi := &file_crmd_v1_crmd_proto_msgTypes[23]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1269,7 +1359,7 @@ func (x *AgentMetadataResponse) String() string {
 func (*AgentMetadataResponse) ProtoMessage() {}
 
 func (x *AgentMetadataResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_crmd_v1_crmd_proto_msgTypes[23]
+	mi := &file_crmd_v1_crmd_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1282,7 +1372,7 @@ func (x *AgentMetadataResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentMetadataResponse.ProtoReflect.Descriptor instead.
 func (*AgentMetadataResponse) Descriptor() ([]byte, []int) {
-	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{23}
+	return file_crmd_v1_crmd_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *AgentMetadataResponse) GetMetadata() string {
@@ -1310,7 +1400,11 @@ const file_crmd_v1_crmd_proto_rawDesc = "" +
 	"\x04idle\x18\a \x01(\bR\x04idle\x12\x18\n" +
 	"\aversion\x18\b \x01(\tR\aversion\x12\x1f\n" +
 	"\vfeature_set\x18\t \x01(\tR\n" +
-	"featureSet\"\x0e\n" +
+	"featureSet\"'\n" +
+	"\x11NodeStatusRequest\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\"E\n" +
+	"\x12NodeStatusResponse\x12/\n" +
+	"\x06status\x18\x01 \x01(\v2\x17.crmd.v1.StatusResponseR\x06status\"\x0e\n" +
 	"\fPeersRequest\"4\n" +
 	"\rPeersResponse\x12#\n" +
 	"\x05peers\x18\x01 \x03(\v2\r.crmd.v1.PeerR\x05peers\"`\n" +
@@ -1372,10 +1466,12 @@ const file_crmd_v1_crmd_proto_rawDesc = "" +
 	"\bprovider\x18\x02 \x01(\tR\bprovider\x12\x12\n" +
 	"\x04type\x18\x03 \x01(\tR\x04type\"3\n" +
 	"\x15AgentMetadataResponse\x12\x1a\n" +
-	"\bmetadata\x18\x01 \x01(\tR\bmetadata2\x81\x06\n" +
+	"\bmetadata\x18\x01 \x01(\tR\bmetadata2\xc8\x06\n" +
 	"\n" +
 	"Controller\x129\n" +
-	"\x06Status\x12\x16.crmd.v1.StatusRequest\x1a\x17.crmd.v1.StatusResponse\x126\n" +
+	"\x06Status\x12\x16.crmd.v1.StatusRequest\x1a\x17.crmd.v1.StatusResponse\x12E\n" +
+	"\n" +
+	"NodeStatus\x12\x1a.crmd.v1.NodeStatusRequest\x1a\x1b.crmd.v1.NodeStatusResponse\x126\n" +
 	"\x05Peers\x12\x15.crmd.v1.PeersRequest\x1a\x16.crmd.v1.PeersResponse\x126\n" +
 	"\x05Fence\x12\x15.crmd.v1.FenceRequest\x1a\x16.crmd.v1.FenceResponse\x12N\n" +
 	"\rConfirmFenced\x12\x1d.crmd.v1.ConfirmFencedRequest\x1a\x1e.crmd.v1.ConfirmFencedResponse\x12K\n" +
@@ -1400,69 +1496,74 @@ func file_crmd_v1_crmd_proto_rawDescGZIP() []byte {
 	return file_crmd_v1_crmd_proto_rawDescData
 }
 
-var file_crmd_v1_crmd_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_crmd_v1_crmd_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_crmd_v1_crmd_proto_goTypes = []any{
 	(*StatusRequest)(nil),           // 0: crmd.v1.StatusRequest
 	(*StatusResponse)(nil),          // 1: crmd.v1.StatusResponse
-	(*PeersRequest)(nil),            // 2: crmd.v1.PeersRequest
-	(*PeersResponse)(nil),           // 3: crmd.v1.PeersResponse
-	(*Peer)(nil),                    // 4: crmd.v1.Peer
-	(*FenceRequest)(nil),            // 5: crmd.v1.FenceRequest
-	(*FenceResponse)(nil),           // 6: crmd.v1.FenceResponse
-	(*ConfirmFencedRequest)(nil),    // 7: crmd.v1.ConfirmFencedRequest
-	(*ConfirmFencedResponse)(nil),   // 8: crmd.v1.ConfirmFencedResponse
-	(*FenceHistoryRequest)(nil),     // 9: crmd.v1.FenceHistoryRequest
-	(*FenceHistoryResponse)(nil),    // 10: crmd.v1.FenceHistoryResponse
-	(*FenceEvent)(nil),              // 11: crmd.v1.FenceEvent
-	(*FenceDevicesRequest)(nil),     // 12: crmd.v1.FenceDevicesRequest
-	(*FenceDevicesResponse)(nil),    // 13: crmd.v1.FenceDevicesResponse
-	(*CleanupRequest)(nil),          // 14: crmd.v1.CleanupRequest
-	(*CleanupResponse)(nil),         // 15: crmd.v1.CleanupResponse
-	(*FailRequest)(nil),             // 16: crmd.v1.FailRequest
-	(*FailResponse)(nil),            // 17: crmd.v1.FailResponse
-	(*RemoveNodeRequest)(nil),       // 18: crmd.v1.RemoveNodeRequest
-	(*RemoveNodeResponse)(nil),      // 19: crmd.v1.RemoveNodeResponse
-	(*RequestShutdownRequest)(nil),  // 20: crmd.v1.RequestShutdownRequest
-	(*RequestShutdownResponse)(nil), // 21: crmd.v1.RequestShutdownResponse
-	(*AgentMetadataRequest)(nil),    // 22: crmd.v1.AgentMetadataRequest
-	(*AgentMetadataResponse)(nil),   // 23: crmd.v1.AgentMetadataResponse
-	(*durationpb.Duration)(nil),     // 24: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),   // 25: google.protobuf.Timestamp
+	(*NodeStatusRequest)(nil),       // 2: crmd.v1.NodeStatusRequest
+	(*NodeStatusResponse)(nil),      // 3: crmd.v1.NodeStatusResponse
+	(*PeersRequest)(nil),            // 4: crmd.v1.PeersRequest
+	(*PeersResponse)(nil),           // 5: crmd.v1.PeersResponse
+	(*Peer)(nil),                    // 6: crmd.v1.Peer
+	(*FenceRequest)(nil),            // 7: crmd.v1.FenceRequest
+	(*FenceResponse)(nil),           // 8: crmd.v1.FenceResponse
+	(*ConfirmFencedRequest)(nil),    // 9: crmd.v1.ConfirmFencedRequest
+	(*ConfirmFencedResponse)(nil),   // 10: crmd.v1.ConfirmFencedResponse
+	(*FenceHistoryRequest)(nil),     // 11: crmd.v1.FenceHistoryRequest
+	(*FenceHistoryResponse)(nil),    // 12: crmd.v1.FenceHistoryResponse
+	(*FenceEvent)(nil),              // 13: crmd.v1.FenceEvent
+	(*FenceDevicesRequest)(nil),     // 14: crmd.v1.FenceDevicesRequest
+	(*FenceDevicesResponse)(nil),    // 15: crmd.v1.FenceDevicesResponse
+	(*CleanupRequest)(nil),          // 16: crmd.v1.CleanupRequest
+	(*CleanupResponse)(nil),         // 17: crmd.v1.CleanupResponse
+	(*FailRequest)(nil),             // 18: crmd.v1.FailRequest
+	(*FailResponse)(nil),            // 19: crmd.v1.FailResponse
+	(*RemoveNodeRequest)(nil),       // 20: crmd.v1.RemoveNodeRequest
+	(*RemoveNodeResponse)(nil),      // 21: crmd.v1.RemoveNodeResponse
+	(*RequestShutdownRequest)(nil),  // 22: crmd.v1.RequestShutdownRequest
+	(*RequestShutdownResponse)(nil), // 23: crmd.v1.RequestShutdownResponse
+	(*AgentMetadataRequest)(nil),    // 24: crmd.v1.AgentMetadataRequest
+	(*AgentMetadataResponse)(nil),   // 25: crmd.v1.AgentMetadataResponse
+	(*durationpb.Duration)(nil),     // 26: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),   // 27: google.protobuf.Timestamp
 }
 var file_crmd_v1_crmd_proto_depIdxs = []int32{
-	4,  // 0: crmd.v1.PeersResponse.peers:type_name -> crmd.v1.Peer
-	24, // 1: crmd.v1.FenceRequest.timeout:type_name -> google.protobuf.Duration
-	24, // 2: crmd.v1.FenceRequest.delay:type_name -> google.protobuf.Duration
-	11, // 3: crmd.v1.FenceHistoryResponse.events:type_name -> crmd.v1.FenceEvent
-	25, // 4: crmd.v1.FenceEvent.completed:type_name -> google.protobuf.Timestamp
-	24, // 5: crmd.v1.CleanupRequest.interval:type_name -> google.protobuf.Duration
-	0,  // 6: crmd.v1.Controller.Status:input_type -> crmd.v1.StatusRequest
-	2,  // 7: crmd.v1.Controller.Peers:input_type -> crmd.v1.PeersRequest
-	5,  // 8: crmd.v1.Controller.Fence:input_type -> crmd.v1.FenceRequest
-	7,  // 9: crmd.v1.Controller.ConfirmFenced:input_type -> crmd.v1.ConfirmFencedRequest
-	9,  // 10: crmd.v1.Controller.FenceHistory:input_type -> crmd.v1.FenceHistoryRequest
-	12, // 11: crmd.v1.Controller.FenceDevices:input_type -> crmd.v1.FenceDevicesRequest
-	14, // 12: crmd.v1.Controller.Cleanup:input_type -> crmd.v1.CleanupRequest
-	16, // 13: crmd.v1.Controller.Fail:input_type -> crmd.v1.FailRequest
-	18, // 14: crmd.v1.Controller.RemoveNode:input_type -> crmd.v1.RemoveNodeRequest
-	20, // 15: crmd.v1.Controller.RequestShutdown:input_type -> crmd.v1.RequestShutdownRequest
-	22, // 16: crmd.v1.Controller.AgentMetadata:input_type -> crmd.v1.AgentMetadataRequest
-	1,  // 17: crmd.v1.Controller.Status:output_type -> crmd.v1.StatusResponse
-	3,  // 18: crmd.v1.Controller.Peers:output_type -> crmd.v1.PeersResponse
-	6,  // 19: crmd.v1.Controller.Fence:output_type -> crmd.v1.FenceResponse
-	8,  // 20: crmd.v1.Controller.ConfirmFenced:output_type -> crmd.v1.ConfirmFencedResponse
-	10, // 21: crmd.v1.Controller.FenceHistory:output_type -> crmd.v1.FenceHistoryResponse
-	13, // 22: crmd.v1.Controller.FenceDevices:output_type -> crmd.v1.FenceDevicesResponse
-	15, // 23: crmd.v1.Controller.Cleanup:output_type -> crmd.v1.CleanupResponse
-	17, // 24: crmd.v1.Controller.Fail:output_type -> crmd.v1.FailResponse
-	19, // 25: crmd.v1.Controller.RemoveNode:output_type -> crmd.v1.RemoveNodeResponse
-	21, // 26: crmd.v1.Controller.RequestShutdown:output_type -> crmd.v1.RequestShutdownResponse
-	23, // 27: crmd.v1.Controller.AgentMetadata:output_type -> crmd.v1.AgentMetadataResponse
-	17, // [17:28] is the sub-list for method output_type
-	6,  // [6:17] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	1,  // 0: crmd.v1.NodeStatusResponse.status:type_name -> crmd.v1.StatusResponse
+	6,  // 1: crmd.v1.PeersResponse.peers:type_name -> crmd.v1.Peer
+	26, // 2: crmd.v1.FenceRequest.timeout:type_name -> google.protobuf.Duration
+	26, // 3: crmd.v1.FenceRequest.delay:type_name -> google.protobuf.Duration
+	13, // 4: crmd.v1.FenceHistoryResponse.events:type_name -> crmd.v1.FenceEvent
+	27, // 5: crmd.v1.FenceEvent.completed:type_name -> google.protobuf.Timestamp
+	26, // 6: crmd.v1.CleanupRequest.interval:type_name -> google.protobuf.Duration
+	0,  // 7: crmd.v1.Controller.Status:input_type -> crmd.v1.StatusRequest
+	2,  // 8: crmd.v1.Controller.NodeStatus:input_type -> crmd.v1.NodeStatusRequest
+	4,  // 9: crmd.v1.Controller.Peers:input_type -> crmd.v1.PeersRequest
+	7,  // 10: crmd.v1.Controller.Fence:input_type -> crmd.v1.FenceRequest
+	9,  // 11: crmd.v1.Controller.ConfirmFenced:input_type -> crmd.v1.ConfirmFencedRequest
+	11, // 12: crmd.v1.Controller.FenceHistory:input_type -> crmd.v1.FenceHistoryRequest
+	14, // 13: crmd.v1.Controller.FenceDevices:input_type -> crmd.v1.FenceDevicesRequest
+	16, // 14: crmd.v1.Controller.Cleanup:input_type -> crmd.v1.CleanupRequest
+	18, // 15: crmd.v1.Controller.Fail:input_type -> crmd.v1.FailRequest
+	20, // 16: crmd.v1.Controller.RemoveNode:input_type -> crmd.v1.RemoveNodeRequest
+	22, // 17: crmd.v1.Controller.RequestShutdown:input_type -> crmd.v1.RequestShutdownRequest
+	24, // 18: crmd.v1.Controller.AgentMetadata:input_type -> crmd.v1.AgentMetadataRequest
+	1,  // 19: crmd.v1.Controller.Status:output_type -> crmd.v1.StatusResponse
+	3,  // 20: crmd.v1.Controller.NodeStatus:output_type -> crmd.v1.NodeStatusResponse
+	5,  // 21: crmd.v1.Controller.Peers:output_type -> crmd.v1.PeersResponse
+	8,  // 22: crmd.v1.Controller.Fence:output_type -> crmd.v1.FenceResponse
+	10, // 23: crmd.v1.Controller.ConfirmFenced:output_type -> crmd.v1.ConfirmFencedResponse
+	12, // 24: crmd.v1.Controller.FenceHistory:output_type -> crmd.v1.FenceHistoryResponse
+	15, // 25: crmd.v1.Controller.FenceDevices:output_type -> crmd.v1.FenceDevicesResponse
+	17, // 26: crmd.v1.Controller.Cleanup:output_type -> crmd.v1.CleanupResponse
+	19, // 27: crmd.v1.Controller.Fail:output_type -> crmd.v1.FailResponse
+	21, // 28: crmd.v1.Controller.RemoveNode:output_type -> crmd.v1.RemoveNodeResponse
+	23, // 29: crmd.v1.Controller.RequestShutdown:output_type -> crmd.v1.RequestShutdownResponse
+	25, // 30: crmd.v1.Controller.AgentMetadata:output_type -> crmd.v1.AgentMetadataResponse
+	19, // [19:31] is the sub-list for method output_type
+	7,  // [7:19] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_crmd_v1_crmd_proto_init() }
@@ -1476,7 +1577,7 @@ func file_crmd_v1_crmd_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_crmd_v1_crmd_proto_rawDesc), len(file_crmd_v1_crmd_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   24,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -25,6 +25,7 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	Controller_Status_FullMethodName          = "/crmd.v1.Controller/Status"
+	Controller_NodeStatus_FullMethodName      = "/crmd.v1.Controller/NodeStatus"
 	Controller_Peers_FullMethodName           = "/crmd.v1.Controller/Peers"
 	Controller_Fence_FullMethodName           = "/crmd.v1.Controller/Fence"
 	Controller_ConfirmFenced_FullMethodName   = "/crmd.v1.Controller/ConfirmFenced"
@@ -45,6 +46,8 @@ const (
 type ControllerClient interface {
 	// Status describes this node's controller.
 	Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*StatusResponse, error)
+	// NodeStatus asks the controller of another node to describe itself.
+	NodeStatus(ctx context.Context, in *NodeStatusRequest, opts ...grpc.CallOption) (*NodeStatusResponse, error)
 	// Peers lists the nodes that the controller knows.
 	Peers(ctx context.Context, in *PeersRequest, opts ...grpc.CallOption) (*PeersResponse, error)
 	// Fence has a node fenced by the cluster. It answers when the fencing is
@@ -80,6 +83,16 @@ func (c *controllerClient) Status(ctx context.Context, in *StatusRequest, opts .
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(StatusResponse)
 	err := c.cc.Invoke(ctx, Controller_Status_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *controllerClient) NodeStatus(ctx context.Context, in *NodeStatusRequest, opts ...grpc.CallOption) (*NodeStatusResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(NodeStatusResponse)
+	err := c.cc.Invoke(ctx, Controller_NodeStatus_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -194,6 +207,8 @@ func (c *controllerClient) AgentMetadata(ctx context.Context, in *AgentMetadataR
 type ControllerServer interface {
 	// Status describes this node's controller.
 	Status(context.Context, *StatusRequest) (*StatusResponse, error)
+	// NodeStatus asks the controller of another node to describe itself.
+	NodeStatus(context.Context, *NodeStatusRequest) (*NodeStatusResponse, error)
 	// Peers lists the nodes that the controller knows.
 	Peers(context.Context, *PeersRequest) (*PeersResponse, error)
 	// Fence has a node fenced by the cluster. It answers when the fencing is
@@ -227,6 +242,9 @@ type UnimplementedControllerServer struct{}
 
 func (UnimplementedControllerServer) Status(context.Context, *StatusRequest) (*StatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Status not implemented")
+}
+func (UnimplementedControllerServer) NodeStatus(context.Context, *NodeStatusRequest) (*NodeStatusResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method NodeStatus not implemented")
 }
 func (UnimplementedControllerServer) Peers(context.Context, *PeersRequest) (*PeersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Peers not implemented")
@@ -293,6 +311,24 @@ func _Controller_Status_Handler(srv interface{}, ctx context.Context, dec func(i
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(ControllerServer).Status(ctx, req.(*StatusRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Controller_NodeStatus_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(NodeStatusRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControllerServer).NodeStatus(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Controller_NodeStatus_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControllerServer).NodeStatus(ctx, req.(*NodeStatusRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -487,6 +523,10 @@ var Controller_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Status",
 			Handler:    _Controller_Status_Handler,
+		},
+		{
+			MethodName: "NodeStatus",
+			Handler:    _Controller_NodeStatus_Handler,
 		},
 		{
 			MethodName: "Peers",
