@@ -10,6 +10,7 @@ import (
 
 	"github.com/quorate/quorate/internal/sim"
 	"github.com/quorate/quorate/messaging/totem"
+	"github.com/quorate/quorate/messaging/totem/wire"
 )
 
 // A scenario is what a seed chooses. Each fault is on or off as a whole (swarm
@@ -28,7 +29,7 @@ type scenario struct {
 	every    time.Duration // mean time between two faults
 }
 
-var faultNames = []string{"crash", "lose_disk", "partition", "one_way", "pause", "flap", "false_suspicion", "leave", "storm", "burst"}
+var faultNames = []string{"crash", "lose_disk", "partition", "one_way", "pause", "flap", "false_suspicion", "leave", "storm", "burst", "deaf", "reconfigure"}
 
 func newScenario(seed uint64) *scenario {
 	w := sim.New(seed ^ 0xa5a5_0000)
@@ -49,10 +50,13 @@ func newScenario(seed uint64) *scenario {
 	cfg.MaxMessages = 1 + r.IntN(20)
 	cfg.MissCount = r.IntN(6)
 	cfg.SeqnoUnchanged = 1 + r.IntN(30)
-	cfg.FailToReceive = 10 + r.IntN(2500)
+	cfg.FailToReceive = 1 + r.IntN(60)
+	if r.IntN(2) == 0 {
+		cfg.FailToReceive = 2500
+	}
 	cfg.MTU = 256 + r.IntN(1200)
 	cfg.HoldForSync = r.IntN(2) == 0
-	cfg.NoHoldOnRetransmit = r.IntN(4) == 0
+	cfg.NoHoldOnRetransmit = r.IntN(4) != 0
 	cfg.Seed = seed
 	if r.IntN(4) == 0 {
 		cfg.SendJoin = w.Between(0, 30*time.Millisecond)
@@ -224,11 +228,42 @@ func (s *scenario) strike(c *cluster, name string, n *node) {
 		if n.host.Up() && n != other {
 			n.host.Do(func() { n.step(&totem.SuspectDown{Node: other.id}) })
 		}
+	case "deaf":
+		s.deafen(c, n, some(s.cfg.Token))
+	case "reconfigure":
+		s.reconfigure(c)
 	case "storm":
 		f := s.faults
 		f.Loss = 0.1 + 0.6*r.Float64()
 		c.net.SetFaults(f)
 		c.w.After(some(s.cfg.Token)/2, func() { c.net.SetFaults(s.faults) })
+	}
+}
+
+// deafen keeps data from a node while tokens pass, as a wrong packet size does.
+func (s *scenario) deafen(c *cluster, n *node, d time.Duration) {
+	until := c.w.Now() + d
+	before := c.net.Drop
+	c.net.Drop = func(from, to int, packet []byte) bool {
+		t, _ := wire.TypeOf(packet)
+		return (to == n.index && t == wire.TypeMcast && c.w.Now() < until) || (before != nil && before(from, to, packet))
+	}
+}
+
+// reconfigure gives all nodes other settings, one after the other.
+func (s *scenario) reconfigure(c *cluster) {
+	cfg := s.cfg
+	cfg.Window = 1 + c.w.Rand().IntN(60)
+	cfg.MaxMessages = 1 + c.w.Rand().IntN(20)
+	cfg.MTU = 256 + c.w.Rand().IntN(1200)
+	cfg.Token = max(cfg.Token*time.Duration(80+c.w.Rand().IntN(40))/100, 100*time.Millisecond)
+	if s.bigBody && cfg.Window <= s.nodes {
+		cfg.Window += s.nodes
+	}
+	for _, n := range c.nodes {
+		if n.host.Up() {
+			n.host.After(c.w.Between(0, s.cfg.Token), func() { n.step(&totem.Reconfigure{Config: cfg}) })
+		}
 	}
 }
 
@@ -338,11 +373,12 @@ func (s *scenario) recover(c *cluster) {
 	c.check.everythingArrived()
 }
 
-// sent gives the packets that the nodes have numbered.
+// sent gives the packets that the nodes have numbered, or sent again.
 func (c *cluster) sent() int {
 	total := uint64(0)
 	for _, n := range c.nodes {
-		total += n.core.Stats().McastSent
+		st := n.core.Stats()
+		total += st.McastSent + st.McastRetransmits
 	}
 	return int(total)
 }
