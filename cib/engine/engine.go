@@ -32,8 +32,9 @@ const (
 	maxEvents   = 1024 // queued for the owner
 	maxInFlight = 1024 // writes without an answer
 	maxInBytes  = 64 << 20
-	firstRetry  = 50 * time.Millisecond
-	lastRetry   = 2 * time.Second
+	firstRetry  = 20 * time.Millisecond
+	lastRetry   = 250 * time.Millisecond // the socket is local: asking costs nothing, waiting costs failover
+	tellEvery   = 30 * time.Second
 )
 
 // A Config is what an engine is made of.

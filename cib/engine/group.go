@@ -16,16 +16,21 @@ import (
 // when the group is lost.
 func (e *Engine) readGroup() {
 	wait := firstRetry
+	told := -tellEvery
 	for e.ctx.Err() == nil {
 		began := e.clk.Now()
 		err := e.inGroup()
 		if e.ctx.Err() != nil {
 			return
 		}
-		if e.clk.Now()-began > lastRetry {
-			wait = firstRetry
+		now := e.clk.Now()
+		if now-began > lastRetry {
+			wait, told = firstRetry, -tellEvery
 		}
-		e.cfg.Log.Warn("not connected to the messaging layer", "retry_in", wait, "err", err)
+		if now-told >= tellEvery {
+			e.cfg.Log.Warn("not connected to the messaging layer", "retry_every", lastRetry, "err", err)
+			told = now
+		}
 		if !e.sleep(wait) {
 			return
 		}

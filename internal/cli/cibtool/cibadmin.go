@@ -234,11 +234,12 @@ func knownNode(ctx context.Context, store cib.Store, name string) error {
 
 func (f *adminFlags) refused(io *cli.IO, op cib.Op, err error) error {
 	code := cibsource.Code(err)
-	if code == exit.Disconnect {
+	var ce *cib.Error
+	refused := errors.As(err, &ce)
+	if code == exit.Disconnect && !refused {
 		return noConnection(err)
 	}
-	var ce *cib.Error
-	if errors.As(err, &ce) && len(ce.Output) > 0 {
+	if refused && len(ce.Output) > 0 {
 		if _, err := io.Stdout.Write(ce.Output); err != nil {
 			return err
 		}
