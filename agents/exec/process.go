@@ -18,15 +18,16 @@ import (
 	"github.com/quorate/quorate/agents"
 )
 
-// StartTime is when a process started, in clock ticks since boot, 0 where there
-// is none: with the number it tells one process from a later one.
+// StartTime is when a process started, in clock ticks since boot: with the number
+// it tells one process from a later one. It is 0 where there is none, or one that
+// has ended and waits to be reaped.
 func StartTime(pid int) uint64 {
 	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return 0
 	}
 	st, ok := parseStat(b)
-	if !ok {
+	if !ok || st.state == 'Z' || st.state == 'X' {
 		return 0
 	}
 	return st.start
