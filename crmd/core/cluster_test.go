@@ -170,3 +170,23 @@ func TestRebootedNodeJoinsAgain(t *testing.T) {
 		}
 	}
 }
+
+func TestAllNodesMayShutDownAtOnce(t *testing.T) {
+	c := formed(t, 71, plain())
+	for _, n := range c.nodes {
+		n.do(func(now Time) { n.core.RequestShutdown(now, 9999) })
+	}
+	c.waitFor("shutdown", time.Minute, func() bool {
+		for _, n := range c.nodes {
+			if _, ok := n.replies[9999]; !ok {
+				return false
+			}
+		}
+		return true
+	})
+	for _, n := range c.nodes {
+		if len(n.lrm.active) > 0 {
+			c.fatalf("%s left with %v active", n.name, n.lrm.active)
+		}
+	}
+}

@@ -60,7 +60,7 @@ func (e *Engine) joinGroup(ctx context.Context) {
 	for {
 		ev, err := g.Next(ctx)
 		if err != nil {
-			if ctx.Err() != nil {
+			if ctx.Err() != nil || e.leaving.Load() {
 				return
 			}
 			e.cfg.Log.Warn("group lost", "error", err.Error())

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/quorate/quorate/cib"
@@ -74,12 +75,13 @@ type Engine struct {
 	done   chan struct{}
 
 	// The workers, each with its queue.
-	sends  *queue[*wire.Message]
-	writes *queue[core.Effect]
-	execs  *keyed
-	group  groupHandle
-	run    runHandle
-	timers map[string]*timer // owned by the loop
+	sends   *queue[*wire.Message]
+	writes  *queue[core.Effect]
+	execs   *keyed
+	group   groupHandle
+	run     runHandle
+	leaving atomic.Bool
+	timers  map[string]*timer // owned by the loop
 
 	// Calls of the API that wait for a Reply, owned by the loop.
 	replies map[core.Token]chan core.Reply
@@ -177,6 +179,7 @@ func (e *Engine) effect(eff core.Effect) {
 		e.wg.Go(func() { e.joinGroup(e.ctx) })
 	case core.LeaveGroup:
 		e.cfg.Log.Info("leaving the cluster", "cause", x.Why)
+		e.leaving.Store(true)
 		e.wg.Go(e.leave)
 	case core.Send:
 		e.full(e.sends.push(x.Msg))

@@ -17,6 +17,7 @@ import (
 	cibclient "github.com/quorate/quorate/cib/client"
 	"github.com/quorate/quorate/crmd/core"
 	"github.com/quorate/quorate/crmd/engine"
+	"github.com/quorate/quorate/crmd/haexporter"
 	"github.com/quorate/quorate/crmd/server"
 	"github.com/quorate/quorate/internal/daemon"
 	"github.com/quorate/quorate/internal/ipc"
@@ -58,6 +59,9 @@ func Run(ctx context.Context, env *daemon.Env) error {
 	cfg.Core = coreConfig(st, host)
 	e := engine.New(cfg)
 	lazy.Set(e)
+	env.Metrics.MustRegister(haexporter.New(haexporter.Config{
+		Snapshot: e.Snapshot, Status: cfg.Bus.Status, Now: env.Clock.Wall,
+	}))
 	go drain(ctx, env, e)
 	return e.Run(context.WithoutCancel(ctx))
 }
