@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -210,9 +211,7 @@ func (t *Table) Entries() []Entry {
 // Dampening gives the kept dampening of each attribute that has one.
 func (t *Table) Dampening() map[string]time.Duration {
 	m := map[string]time.Duration{}
-	for k, v := range t.dampen {
-		m[k] = v
-	}
+	maps.Copy(m, t.dampen)
 	return m
 }
 
@@ -222,9 +221,7 @@ func Load(entries []Entry, dampen map[string]time.Duration) Table {
 	for _, e := range entries {
 		t.entries[e.Key] = e
 	}
-	for k, v := range dampen {
-		t.dampen[k] = v
-	}
+	maps.Copy(t.dampen, dampen)
 	return t
 }
 

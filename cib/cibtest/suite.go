@@ -62,8 +62,7 @@ func primitive(id string) cib.Request {
 }
 
 func code(err error) cib.Code {
-	var ce *cib.Error
-	if errors.As(err, &ce) {
+	if ce, ok := errors.AsType[*cib.Error](err); ok {
 		return ce.Code
 	}
 	return -1

@@ -172,7 +172,7 @@ func (e *Engine) load() (*etree.Element, error) {
 		var notes []disk.Note
 		root, notes = e.store.Load()
 		for _, n := range notes {
-			e.cfg.Log.Warn(n.Text, "file", n.File, "err", n.Err)
+			e.cfg.Log.Warn("cib file", "what", n.Text, "file", n.File, "err", n.Err)
 		}
 	}
 	if root == nil {
@@ -326,7 +326,7 @@ func (e *Engine) notice(n *replica.Notice) {
 		level = slog.LevelError
 	}
 	e.met.notices.WithLabelValues(n.Name).Inc()
-	e.cfg.Log.Log(e.ctx, level, n.Name, n.Attrs...)
+	e.cfg.Log.Log(e.ctx, level, "replication", append([]any{"event", n.Name}, n.Attrs...)...)
 }
 
 func (e *Engine) publish(p *replica.Publish) {

@@ -250,8 +250,10 @@ func (w *writer) count(config bool) {
 
 func (w *writer) provenance() {
 	for _, kv := range [][2]string{
-		{"cib-last-written", w.meta.Written}, {"update-origin", w.meta.Node},
-		{"update-client", w.meta.Client}, {"update-user", w.meta.User},
+		{"cib-last-written", w.meta.Written},
+		{"update-origin", w.meta.Node},
+		{"update-client", w.meta.Client},
+		{"update-user", w.meta.User},
 	} {
 		if kv[1] == "" {
 			document.Unset(w.root, kv[0])

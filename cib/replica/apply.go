@@ -56,7 +56,9 @@ func (c *Core) apply(from messaging.MemberID, m message) {
 		light, err = true, c.update(from, *m.Attr)
 		res.Version = operation.VersionOf(c.root)
 	case kindFlush:
-		c.requests(c.table.Flush(c.root, m.Name), "")
+		if err := c.requests(c.table.Flush(c.root, m.Name), ""); err != nil {
+			c.notice(1, "attribute not written", "name", m.Name, "err", err)
+		}
 	}
 	if c.applied%checkEvery == 0 {
 		c.checks = append(c.checks, check{c.applied, c.digest()})

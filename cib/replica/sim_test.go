@@ -48,7 +48,6 @@ type world struct {
 	conns uint64
 	acked map[string]bool // ids whose creation was acknowledged
 	risky map[string]bool // acknowledged on a side without a majority
-	trace []string
 	quiet bool
 	sent  map[messaging.NodeID][][]byte // multicast, not yet ordered
 }

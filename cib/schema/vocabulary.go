@@ -111,7 +111,7 @@ func readVocabulary(text string) map[string]element {
 		for _, w := range words[1:] {
 			e.addAttrs(w)
 		}
-		for _, k := range strings.Fields(right) {
+		for k := range strings.FieldsSeq(right) {
 			if k == "*" {
 				e.anyKid = true
 				continue

@@ -82,8 +82,7 @@ func (s *service) SetAttr(ctx context.Context, in *cibv1.SetAttrRequest) (*cibv1
 	up := wire.ToUpdate(in)
 	up.User = s.speaker(ctx, up.User)
 	err := s.s.SetAttr(ctx, up)
-	var refused *cib.Error
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*cib.Error](err); ok {
 		return &cibv1.SetAttrResponse{Refusal: wire.FromError(refused)}, nil
 	}
 	return &cibv1.SetAttrResponse{}, err

@@ -25,7 +25,7 @@ import (
 // attrFlags are the options of crm_attribute.
 type attrFlags struct {
 	name, id, pattern, set, update, fallback, lifetime, node, scope, as, promotion, old string
-	remove, query, quiet, utilization, oldQuiet, listAll                                bool
+	remove, query, quiet, utilization, oldQuiet                                         bool
 	verbose                                                                             int
 	changed                                                                             func(string) bool
 	args                                                                                []string

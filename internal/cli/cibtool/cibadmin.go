@@ -85,9 +85,16 @@ func (f *adminFlags) op() cib.Op {
 		set bool
 		op  cib.Op
 	}{
-		{f.query, cib.OpQuery}, {f.create, cib.OpCreate}, {f.modify, cib.OpModify}, {f.replace, cib.OpReplace},
-		{f.removeAll, cib.OpDeleteAll}, {f.remove, cib.OpDelete}, {f.patch, cib.OpApplyPatch},
-		{f.erase, cib.OpErase}, {f.bump, cib.OpBump}, {f.upgrade, cib.OpUpgrade},
+		{f.query, cib.OpQuery},
+		{f.create, cib.OpCreate},
+		{f.modify, cib.OpModify},
+		{f.replace, cib.OpReplace},
+		{f.removeAll, cib.OpDeleteAll},
+		{f.remove, cib.OpDelete},
+		{f.patch, cib.OpApplyPatch},
+		{f.erase, cib.OpErase},
+		{f.bump, cib.OpBump},
+		{f.upgrade, cib.OpUpgrade},
 	} {
 		if c.set {
 			return c.op

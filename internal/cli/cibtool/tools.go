@@ -90,8 +90,7 @@ func limited(ctx context.Context, seconds int) (context.Context, context.CancelF
 
 // words gives Pacemaker's text for an error of the CIB.
 func words(err error) string {
-	var refused *cib.Error
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*cib.Error](err); ok {
 		return refused.Msg
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
