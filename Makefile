@@ -64,6 +64,7 @@ fuzz:
 
 generate: tools
 	PATH="$(CURDIR)/$(TOOLS):$$PATH" buf generate
+	$(GO) run ./cmd/quorate man docs/man/src docs/man
 
 # verify regenerates into a scratch folder and fails on a difference.
 verify: tools
@@ -73,7 +74,9 @@ verify: tools
 	  (cd "$$tmp" && find proto -name '*.pb.go') | sort >"$$tmp/new" && \
 	  git ls-files 'proto/*.pb.go' | sort >"$$tmp/old" && \
 	  diff "$$tmp/old" "$$tmp/new" && \
-	  while read -r f; do diff -q "$$f" "$$tmp/$$f" >/dev/null || { echo "$$f is not up to date: make generate"; exit 1; }; done <"$$tmp/new"
+	  while read -r f; do diff -q "$$f" "$$tmp/$$f" >/dev/null || { echo "$$f is not up to date: make generate"; exit 1; }; done <"$$tmp/new" && \
+	  mkdir "$$tmp/man" && $(GO) run ./cmd/quorate man docs/man/src "$$tmp/man" && \
+	  for f in "$$tmp"/man/*; do diff -q "$$f" "docs/man/$${f##*/}" >/dev/null || { echo "docs/man/$${f##*/} is not up to date: make generate"; exit 1; }; done
 
 tools: $(TOOLS)/.built
 

@@ -42,9 +42,12 @@ func dispatch(ctx context.Context, argv []string) int {
 		fmt.Printf("Quorate %s\n", cli.Release)
 		return int(exit.OK)
 	}
-	if args[0] == "tools" {
+	switch args[0] {
+	case "tools":
 		links(os.Stdout)
 		return int(exit.OK)
+	case "man":
+		return manual(ctx, args[1:])
 	}
 	tool, ok := find(args[0])
 	if !ok {

@@ -6,9 +6,12 @@ package main
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/quorate/quorate/internal/cli"
 )
 
 // The tools run in the test's own process image under their own names, on CIB
@@ -44,6 +47,17 @@ func TestEachToolHasOneNameAndAWord(t *testing.T) {
 		seen[tool.Name] = true
 		if tool.Short == "" || tool.Run == nil {
 			t.Errorf("%s: nothing in the list of tools", tool.Name)
+		}
+	}
+}
+
+func TestEachToolHasAManualPage(t *testing.T) {
+	for _, tool := range tools() {
+		if tool.Dir == cli.NoLink {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join("../../docs/man", tool.Name+".8")); err != nil {
+			t.Errorf("%s: %v; make generate writes those of tools with options", tool.Name, err)
 		}
 	}
 }

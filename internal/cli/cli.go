@@ -78,6 +78,10 @@ func Execute(ctx context.Context, io *IO, cmd *cobra.Command, args []string) int
 	if args == nil {
 		args = []string{} // cobra would take the process's own
 	}
+	if len(args) == 1 && args[0] == manFlag {
+		printMan(io.Stdout, cmd)
+		return int(exit.OK)
+	}
 	cmd.SetArgs(optionalValues(cmd.Flags(), args))
 	err := cmd.ExecuteContext(ctx)
 	return Report(io, err)
