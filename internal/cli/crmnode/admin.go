@@ -147,13 +147,16 @@ func (o *adminOptions) daemons(io *cli.IO) error {
 
 // state shows the state of a node's controller.
 func (o *adminOptions) state(ctx context.Context, io *cli.IO, c crmd.Controller, st crmd.Status) error {
-	state := st.State
 	if !strings.EqualFold(o.arg, st.Node) {
 		var err error
-		if state, err = o.remoteState(ctx, c, st); err != nil {
+		if st, err = c.NodeStatus(ctx, o.arg); errors.Is(err, crmd.ErrNoNode) {
+			err = context.DeadlineExceeded // the classic tool waits for an answer in vain
+		}
+		if err != nil {
 			return err
 		}
 	}
+	state := st.State
 	switch {
 	case o.as == "xml":
 		o.body = []*etree.Element{document.New("crmd", "node_name", o.arg, "state", state, "result", "ok")}
@@ -163,27 +166,6 @@ func (o *adminOptions) state(ctx context.Context, io *cli.IO, c crmd.Controller,
 		io.Printf("Controller on %s in state %s: ok\n", o.arg, state)
 	}
 	return nil
-}
-
-// remoteState tells the state of another node's controller by what this node's
-// knows of it. One that takes no part gives no answer.
-func (o *adminOptions) remoteState(ctx context.Context, c crmd.Controller, st crmd.Status) (string, error) {
-	peers, err := c.Peers(ctx)
-	if err != nil {
-		return "", err
-	}
-	for _, p := range peers {
-		switch {
-		case !strings.EqualFold(p.Name, o.arg) || !p.Controller:
-		case p.Name != st.DC:
-			return "S_NOT_DC", nil
-		case st.Idle:
-			return "S_IDLE", nil
-		default:
-			return "S_TRANSITION_ENGINE", nil
-		}
-	}
-	return "", context.DeadlineExceeded
 }
 
 // nodes lists the nodes of the configuration by kind.

@@ -68,7 +68,7 @@ func (o *options) run(ctx context.Context, io *cli.IO) error {
 		}
 	}
 	paths := daemon.Paths{Root: o.root}
-	if err := os.MkdirAll(paths.RunDir(), 0o750); err != nil {
+	if err := makeFolders(paths); err != nil {
 		return exit.Errorf(exit.CantCreat, "quorate run: %w", err)
 	}
 	s := &supervisor{log: newPrefixer(io.Stderr), stopTimeout: o.stopTimeout, runDir: paths.RunDir()}
@@ -90,6 +90,34 @@ func (o *options) run(ctx context.Context, io *cli.IO) error {
 		s.add(d.name, filepath.Join(libexec, d.name), args)
 	}
 	return s.run(ctx)
+}
+
+// makeFolders makes what the units get from tmpfiles: the folders of state and
+// run time, also those that agents write to.
+func makeFolders(p daemon.Paths) error {
+	for _, d := range []struct {
+		path string
+		mode os.FileMode
+	}{
+		{p.RunDir(), 0o750},
+		{p.Abs("/run/resource-agents"), 0o755 | os.ModeSticky},
+		{p.StateDir(), 0o700},
+		{p.CIBDir(), 0o750},
+		{p.PengineDir(), 0o750},
+		{filepath.Join(p.PacemakerDir(), "cores"), 0o750},
+		{p.LogDir(), 0o750},
+	} {
+		if _, err := os.Stat(d.path); err == nil {
+			continue
+		}
+		if err := os.MkdirAll(d.path, d.mode.Perm()); err != nil {
+			return err
+		}
+		if err := os.Chmod(d.path, d.mode); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // findDaemons returns the folder that holds the daemons.
