@@ -67,12 +67,14 @@ const (
 	StatusError        Status = 4
 	StatusNotInstalled Status = 7
 	StatusInvalid      Status = 9
+	StatusNoSecrets    Status = 11
 )
 
 var statusNames = map[Status]string{
 	StatusDone: "complete", StatusCancelled: "Cancelled", StatusTimeout: "Timed Out",
 	StatusNotSupported: "NOT SUPPORTED", StatusError: "Error",
 	StatusNotInstalled: "Not installed", StatusInvalid: "Cannot execute now",
+	StatusNoSecrets: "CIB secrets unavailable",
 }
 
 // String returns the words that status displays use.

@@ -36,6 +36,7 @@ const (
 	StatusNotInstalled OpStatus = 7
 	StatusNotConnected OpStatus = 8
 	StatusInvalid      OpStatus = 9
+	StatusNoSecrets    OpStatus = 11
 )
 
 // An Op is one operation to run on a resource of this node.
@@ -52,7 +53,7 @@ type Op struct {
 	Params map[string]string
 	// UserData comes back with each result: the transition key.
 	UserData string
-	// Immutable reports every result of a recurring operation, not only changes.
+	// Every reports every result of a recurring operation, not only changes.
 	Every bool
 }
 
@@ -68,7 +69,7 @@ type Result struct {
 	Ended      time.Time
 	Queued     time.Duration // waited before it ran
 	Ran        time.Duration
-	// Restarted marks a result that the executor makes up after its own
+	// Lost marks a result that the executor makes up after its own
 	// restart, for an operation that was in flight.
 	Lost bool
 }
@@ -78,10 +79,12 @@ type Result struct {
 // given, those of different resources side by side (bounded).
 type Executor interface {
 	// Execute queues an operation and returns its call id at once. The result
-	// comes through Watch.
+	// comes through Watch. A recurring operation takes the place of one of the
+	// same resource, action and interval, which gets no further result.
 	Execute(ctx context.Context, op Op) (callID int, err error)
-	// Cancel ends a recurring operation; a run under way is awaited and
-	// reported as cancelled. known is false where there is no such operation.
+	// Cancel ends a recurring operation, or one given once that has not started;
+	// a run under way is killed, awaited and reported as cancelled. known is
+	// false where there is no such operation.
 	Cancel(ctx context.Context, resource, action string, interval time.Duration) (known bool, err error)
 	// Forget ends all recurring operations of a resource and drops its history.
 	Forget(ctx context.Context, resource string) error

@@ -281,6 +281,23 @@ func TestFilesystemStopEndsItsUsersAndUnmountsWhatIsInside(t *testing.T) {
 	}
 }
 
+func TestDebianNginxLifecycle(t *testing.T) {
+	if _, err := osexec.LookPath("nginx"); err != nil {
+		t.Skip("needs nginx")
+	}
+	if !inNamespace(t) {
+		return
+	}
+	dir := t.TempDir()
+	conf := filepath.Join(dir, "nginx.conf")
+	text := "pid " + dir + "/pid;\nerror_log " + dir + "/error.log;\nevents {}\n" +
+		"http { access_log off; server { listen 127.0.0.1:8099; location / { return 200 ok; } } }\n"
+	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	newResource(t, debianAgents, "heartbeat", "nginx", map[string]string{"configfile": conf, "port": "8099", "status10url": "http://127.0.0.1:8099/", "status10regex": "ok"}).lifecycle()
+}
+
 func TestFilesystemMonitorFailsOnAReadOnlyMount(t *testing.T) {
 	if !inNamespace(t) {
 		return

@@ -55,7 +55,8 @@ func config(env *daemon.Env) runner.Config {
 	table := classes.New(classes.Config{Paths: env.Paths, Env: os.Environ(), Clock: env.Clock, Log: env.Log})
 	return runner.Config{
 		Classes: table.Rows(), Queue: queue.DefaultConfig(runtime.NumCPU()),
-		Dir:   filepath.Join(env.Paths.RunDir(), "lrmd"),
-		Clock: env.Clock, Log: env.Log, Metrics: env.Metrics,
+		Dir:     filepath.Join(env.Paths.RunDir(), "lrmd"),
+		Secrets: filepath.Join(env.Paths.PacemakerDir(), "lrm", "secrets"),
+		Clock:   env.Clock, Log: env.Log, Metrics: env.Metrics,
 	}
 }

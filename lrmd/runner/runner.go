@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/quorate/quorate/agents"
+	"github.com/quorate/quorate/agents/secret"
 	"github.com/quorate/quorate/internal/clock"
 	"github.com/quorate/quorate/lrmd"
 	"github.com/quorate/quorate/lrmd/journal"
@@ -51,6 +52,8 @@ type Config struct {
 	Queue   queue.Config
 	// Dir holds the journal. It must not survive a boot of the machine.
 	Dir string
+	// Secrets is the folder of the secrets of resources; "" is none.
+	Secrets string
 	// CloseGrace is how long Close waits for what runs before it is killed.
 	CloseGrace time.Duration
 	Clock      clock.Clock
@@ -257,20 +260,19 @@ func (e *Executor) start(s queue.Start) {
 func (e *Executor) run(ctx context.Context, s queue.Start) (agents.Result, time.Duration) {
 	began, wall := e.cfg.Clock.Now(), e.cfg.Clock.Wall()
 	var res agents.Result
-	if c := e.classes[s.Op.Agent.Class]; c == nil {
+	params, err := secret.Resolve(e.cfg.Secrets, s.Op.Resource, s.Op.Params)
+	if err != nil && s.Op.Action == "stop" {
+		// A resource whose secret is gone must still be stopped.
+		e.cfg.Log.Warn("stopping without secrets", "resource", s.Op.Resource, "error", err)
+		params, err = s.Op.Params, nil
+	}
+	switch c := e.classes[s.Op.Agent.Class]; {
+	case c == nil:
 		res = agents.Failed(agents.NotInstalled, agents.StatusNotInstalled, "no class of agents is called %q", s.Op.Agent.Class)
-	} else {
-		res = c.Run(ctx, agents.Request{
-			Provider: s.Op.Agent.Provider, Type: s.Op.Agent.Type, Instance: s.Op.Resource,
-			Action: s.Op.Action, Interval: s.Op.Interval, Timeout: s.Op.Timeout,
-			Params: s.Op.Params, Env: []string{e.mark(e.boot)},
-			Started: func(p agents.Process) {
-				e.post(func() {
-					e.procs[s.Run] = p
-					e.saved(e.journal.Started(s.Run, p))
-				})
-			},
-		})
+	case err != nil:
+		res = agents.Failed(agents.NotConfigured, agents.StatusNoSecrets, "%v", err)
+	default:
+		res = c.Run(ctx, e.request(s, params))
 	}
 	took := e.cfg.Clock.Now() - began
 	if res.Started.IsZero() {
@@ -280,6 +282,21 @@ func (e *Executor) run(ctx context.Context, s queue.Start) (agents.Result, time.
 		res.Ended = e.cfg.Clock.Wall()
 	}
 	return res, took
+}
+
+// request is what a class is asked for a run.
+func (e *Executor) request(s queue.Start, params map[string]string) agents.Request {
+	return agents.Request{
+		Provider: s.Op.Agent.Provider, Type: s.Op.Agent.Type, Instance: s.Op.Resource,
+		Action: s.Op.Action, Interval: s.Op.Interval, Timeout: s.Op.Timeout,
+		Params: params, Env: []string{e.mark(e.boot)},
+		Started: func(p agents.Process) {
+			e.post(func() {
+				e.procs[s.Run] = p
+				e.saved(e.journal.Started(s.Run, p))
+			})
+		},
+	}
 }
 
 func (e *Executor) finished(s queue.Start, r agents.Result, took time.Duration) {

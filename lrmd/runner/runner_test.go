@@ -317,6 +317,28 @@ func TestJournalOfAnotherBootOfTheMachineIsNotBelieved(t *testing.T) {
 	}
 }
 
+func TestMissingSecretsFailAllButAStop(t *testing.T) {
+	d := conformance.NewDouble()
+	d.Answer("stop", agents.Result{})
+	cfg := config(t, d)
+	cfg.Secrets = t.TempDir()
+	e := open(t, cfg)
+	w, err := e.Watch(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for action, want := range map[string]lrmd.OpStatus{"start": lrmd.StatusNoSecrets, "stop": lrmd.StatusDone} {
+		op := conformance.Op("db", action, 0)
+		op.Params = map[string]string{"passwd": "lrm://"}
+		if _, err := e.Execute(t.Context(), op); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := w.Next(t.Context()); err != nil || r.Status != want {
+			t.Errorf("%s: %+v, %v", action, r, err)
+		}
+	}
+}
+
 func copyJournal(t *testing.T, dir string, noted bool) string {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(dir, "journal"))
