@@ -133,7 +133,30 @@ func (m model) text() string {
 		top := min(m.top, len(lines)-m.height)
 		lines = lines[top : top+m.height]
 	}
+	for i, l := range lines {
+		lines[i] = untab(l)
+	}
 	return strings.Join(lines, "\n")
+}
+
+// tabWidth is how far apart the stops of tabs are.
+const tabWidth = 8
+
+// untab puts blanks in place of tabs: the screen counts cells.
+func untab(s string) string {
+	var b strings.Builder
+	col := 0
+	for _, r := range s {
+		if r != '\t' {
+			b.WriteRune(r)
+			col++
+			continue
+		}
+		n := tabWidth - col%tabWidth
+		b.WriteString(strings.Repeat(" ", n))
+		col += n
+	}
+	return b.String()
 }
 
 // screen runs the live screen until the user quits.
