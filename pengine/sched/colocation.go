@@ -169,7 +169,7 @@ const (
 // roleRsc is the resource whose role counts: for a bundle's container, what is
 // inside.
 func (r *rsc) roleRsc() *rsc {
-	if r.has(replicaContainer) {
+	if r.Is(status.ReplicaContainer) {
 		if k := r.inContainer(); k != nil {
 			return k
 		}

@@ -198,9 +198,6 @@ func anyManaged(list []*rsc) bool {
 		if r.Is(status.Managed) || anyManaged(r.children) {
 			return true
 		}
-		if r.bundle != nil && anyManaged(r.bundle.parts()) {
-			return true
-		}
 	}
 	return false
 }

@@ -283,8 +283,10 @@ func (s *scheduler) graphAttributes(a *action, g *graph.Action) {
 		params := s.c.Params(r.Resource, a.node)
 		for _, k := range keysOf(params) {
 			v := params[k]
-			if k == "addr" && v == "#uname" {
-				if base, ok := s.c.Params(r.Resource, nil)["addr"]; ok {
+			if addr := ""; k == "addr" && v == "#uname" {
+				if addr = s.c.BundleAddress(r.Resource); addr != "" {
+					v = addr
+				} else if base, ok := s.c.Params(r.Resource, nil)["addr"]; ok {
 					v = base
 				}
 			}

@@ -49,11 +49,6 @@ func (r *rsc) withID(id string, list []*rsc) []*rsc {
 	for _, k := range r.children {
 		list = k.withID(id, list)
 	}
-	if r.bundle != nil {
-		for _, k := range r.bundle.parts() {
-			list = k.withID(id, list)
-		}
-	}
 	return list
 }
 

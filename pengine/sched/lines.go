@@ -58,7 +58,7 @@ func (s *scheduler) showCapacities(where string) {
 		return
 	}
 	for _, n := range s.nodes {
-		if n.IsGuest() && s.of[n.Connection.Launcher].has(replicaContainer) {
+		if n.IsGuest() && s.of[n.Connection.Launcher].Is(status.ReplicaContainer) {
 			continue
 		}
 		s.scores = append(s.scores, Line{Kind: LineCapacity, Where: where, Node: n.Name, Values: copyMap(s.capacity[n.Index])})

@@ -308,11 +308,16 @@ func (c clone) promotableActions() {
 }
 
 // orderPromotable orders the role changes of a clone's instances.
-func (r *rsc) orderPromotable() {
+// orderRoleChanges orders what a whole promotable collective does.
+func (r *rsc) orderRoleChanges() {
 	for _, p := range [][2]string{{taskStopped, taskStart}, {taskStopped, taskPromote}, {taskDemoted, taskStop}, {taskDemoted, taskStart},
 		{taskDemoted, taskPromote}, {taskStarted, taskPromote}, {taskDemote, taskDemoted}} {
 		orderTasks(r, p[0], r, p[1], relOrdered)
 	}
+}
+
+func (r *rsc) orderPromotable() {
+	r.orderRoleChanges()
 	var last *rsc
 	for _, k := range r.children {
 		orderTasks(k, taskDemote, k, taskPromote, relOrdered)

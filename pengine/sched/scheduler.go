@@ -45,8 +45,7 @@ const (
 	reloading
 	promotionAdded
 	promotionConstrained
-	nestingAllowed   // a connection whose container may run on a remote node
-	replicaContainer // the container of a bundle's replica
+	nestingAllowed // a connection whose container may run on a remote node
 )
 
 // rsc is a resource while it is scheduled.
@@ -258,7 +257,7 @@ func (r *rsc) addScore(n *node, v score, why string) {
 	}
 	a := r.allowed[n.Index]
 	if a == nil {
-		a = &alloc{node: n, score: n.Base}
+		a = &alloc{node: n, score: n.Base, probe: n.BaseProbe}
 		r.allowed[n.Index] = a
 	}
 	a.add(v, why)

@@ -58,10 +58,15 @@ func setState(n *etree.Element, up bool) {
 // none.
 func history(n *etree.Element, name string, p *graph.Primitive) *etree.Element {
 	for _, id := range []string{name, p.ID} {
+		var found []*etree.Element
 		for e := range document.All(n, "lrm_resource") {
 			if document.ID(e) == id {
-				return e
+				found = append(found, e)
 			}
+		}
+		// Where there are several, none is the right one.
+		if len(found) == 1 {
+			return found[0]
 		}
 	}
 	lrm := document.Child(n, "lrm")

@@ -180,7 +180,9 @@ func (c *Cluster) ruleInput() *rule.Input { return &rule.Input{Now: c.Now, Chang
 func (c *Cluster) count(r *Resource) {
 	if r.Bundle != nil {
 		for _, rep := range r.Bundle.Replicas {
-			c.count(rep.Container)
+			for _, k := range rep.Parts() {
+				c.count(k)
+			}
 		}
 		return
 	}

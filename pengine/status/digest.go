@@ -49,7 +49,7 @@ func (c *Cluster) digest(r *Resource, n *Node, task string, intervalMS uint, op 
 			}
 		}
 	}
-	if addr := c.bundleRemoteAddress(r); addr != "" {
+	if addr := c.BundleAddress(r); addr != "" {
 		d.Params["addr"] = addr
 	}
 	params := c.Params(r, n)

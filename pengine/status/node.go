@@ -13,11 +13,12 @@ type NodeID string
 
 // A Node is a machine (or a guest or remote one) and what is known of it.
 type Node struct {
-	ID     NodeID
-	Name   string
-	Remote bool  // a remote or guest node
-	Base   Score // of the node itself, -Infinity where it may run nothing
-	Index  int   // place in the sorted list
+	ID        NodeID
+	Name      string
+	Remote    bool      // a remote or guest node
+	Base      Score     // of the node itself, -Infinity where it may run nothing
+	BaseProbe ProbeMode // where a resource says nothing
+	Index     int       // place in the sorted list
 
 	Online, Unclean, Pending  bool
 	Standby, StandbyOnFail    bool

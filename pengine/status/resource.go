@@ -48,7 +48,7 @@ const (
 	StartPending
 	IgnoreFailure
 	ExclusiveProbes
-	Replica // part of a bundle replica that follows its container
+	ReplicaContainer // the container of a bundle's replica
 )
 
 // MultipleActive is what to do with a resource active more often than allowed.
@@ -378,7 +378,7 @@ func (r *Resource) addScore(n *Node, s Score, why string) {
 	}
 	a := r.Allowed[n]
 	if a == nil {
-		a = &Allowed{Score: n.Base}
+		a = &Allowed{Score: n.Base, Probe: n.BaseProbe}
 		r.Allowed[n] = a
 	}
 	a.Score = a.Score.Add(s)
@@ -416,9 +416,6 @@ func (r *Resource) Find(id string, m Match) *Resource {
 		if f := k.Find(id, m); f != nil {
 			return f
 		}
-	}
-	if r.Bundle != nil {
-		return r.Bundle.find(id, m)
 	}
 	return nil
 }

@@ -369,7 +369,49 @@ func stoppedOn(r *status.Resource) map[string]string {
 	return out
 }
 
-func bundle(t *Text, r *status.Resource, _ Options) bool {
-	t.Item("Container bundle: " + r.ID)
+func bundle(t *Text, r *status.Resource, o Options) bool {
+	head := "Container bundle"
+	if len(r.Bundle.Replicas) > 1 {
+		head += " set"
+	}
+	head += ": " + r.ID + " [" + r.Bundle.Image + "]"
+	if r.Is(status.Unique) {
+		head += " (unique)"
+	}
+	if r.Is(status.InMaintenance) {
+		head += " (maintenance)"
+	} else if !r.Is(status.Managed) {
+		head += " (unmanaged)"
+	}
+	t.Begin(head)
+	for _, rep := range r.Bundle.Replicas {
+		if !o.Implicit {
+			t.Item(replica(rep, o))
+			continue
+		}
+		if len(r.Bundle.Replicas) > 1 {
+			t.Item("Replica[" + strconv.Itoa(rep.Offset) + "]")
+		}
+		for _, k := range rep.Parts() {
+			Resource(t, k, o)
+		}
+	}
+	t.End()
 	return true
+}
+
+// replica is the line of one replica of a bundle.
+func replica(rep *status.BundleReplica, o Options) string {
+	shown, named := rep.Child, rep.Remote
+	if shown == nil {
+		shown = rep.Container
+	}
+	if named == nil {
+		named = rep.Container
+	}
+	name := named.PrintableID()
+	if rep.Address != "" {
+		name += " (" + rep.Address + ")"
+	}
+	return Primitive(shown, name, rep.Container.CurrentNode(), o)
 }
