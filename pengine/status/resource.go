@@ -370,7 +370,7 @@ func (r *Resource) Ban(n *Node, s Score, why string) {
 const symmetricDefault = "symmetric default"
 
 func (r *Resource) addScore(n *Node, s Score, why string) {
-	if r.Is(ExclusiveProbes) && why == symmetricDefault {
+	if why == symmetricDefault && (r.Is(ExclusiveProbes) || n.BaseProbe == ProbeNever) {
 		return
 	}
 	for _, k := range r.Children {
