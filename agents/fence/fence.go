@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/quorate/quorate/agents"
@@ -52,18 +51,11 @@ func Dirs(root string) []string {
 // A Class runs fence agents. It is safe for concurrent use.
 type Class struct {
 	cfg   Config
-	mu    sync.Mutex
-	cache map[string]cached // by path; guarded by mu
-}
-
-type cached struct {
-	text string
-	mod  time.Time
-	info Info
+	cache *metadata.Cache
 }
 
 // New returns the class.
-func New(cfg Config) *Class { return &Class{cfg: cfg, cache: map[string]cached{}} }
+func New(cfg Config) *Class { return &Class{cfg: cfg, cache: metadata.NewCache(cfg.Exec.Clock)} }
 
 // A Call is one action of one device.
 type Call struct {
@@ -158,54 +150,49 @@ func (c *Class) Hosts(ctx context.Context, call Call) ([]string, agents.Result) 
 	return ParseHosts(exec.Printable(r.Stdout)), r
 }
 
-// Info returns what an agent's metadata say. It is kept until the agent's file
-// changes.
+// Info returns what an agent's metadata say.
 func (c *Class) Info(ctx context.Context, agent string) (Info, error) {
-	hit, err := c.metadata(ctx, agent)
-	return hit.info, err
+	text, err := c.metadata(ctx, agent)
+	if err != nil {
+		return Info{}, err
+	}
+	a, err := metadata.Parse([]byte(text))
+	if err != nil {
+		return Info{}, fmt.Errorf("fence: metadata of %s: %w", agent, err)
+	}
+	return InfoOf(a), nil
 }
 
 // Metadata returns an agent's metadata, completed for display.
 func (c *Class) Metadata(ctx context.Context, _, agent string) (string, error) {
-	hit, err := c.metadata(ctx, agent)
+	text, err := c.metadata(ctx, agent)
 	if err != nil {
 		return "", err
 	}
-	return metadata.Fence(hit.text)
+	return metadata.Fence(text)
 }
 
-func (c *Class) metadata(ctx context.Context, agent string) (cached, error) {
+func (c *Class) metadata(ctx context.Context, agent string) (string, error) {
 	path, err := c.Find(agent)
 	if err != nil {
-		return cached{}, err
+		return "", err
 	}
-	st, err := os.Stat(path)
-	if err != nil {
-		return cached{}, fmt.Errorf("%w: %w", ErrNotFound, err)
-	}
-	c.mu.Lock()
-	hit, ok := c.cache[path]
-	c.mu.Unlock()
-	if ok && hit.mod.Equal(st.ModTime()) {
-		return hit, nil
-	}
+	return c.cache.Get(ctx, path, func(ctx context.Context) (string, error) { return c.describe(ctx, path) })
+}
+
+func (c *Class) describe(ctx context.Context, path string) (string, error) {
 	o := c.cfg.Exec.Run(ctx, exec.Command{
 		Path: path, Env: c.env(nil), Dir: "/", Stdin: []byte("action=metadata\n"),
 		Timeout: MetadataTimeout, Keep: metadata.MaxSize + 1,
 	})
 	r := o.Result("Fence agent", path, MetadataTimeout, func(code int) agents.ExitCode { return agents.ExitCode(code).Known() })
 	if r.Status != agents.StatusDone || r.Exit != agents.OK {
-		return cached{}, fmt.Errorf("fence: metadata of %s: %s %s", path, r.Exit, r.Reason)
+		return "", fmt.Errorf("fence: metadata of %s: %s %s", path, r.Exit, r.Reason)
 	}
-	a, err := metadata.Parse(o.Stdout)
-	if err != nil {
-		return cached{}, fmt.Errorf("fence: metadata of %s: %w", path, err)
+	if _, err := metadata.Parse(o.Stdout); err != nil {
+		return "", fmt.Errorf("fence: metadata of %s: %w", path, err)
 	}
-	hit = cached{text: string(o.Stdout), mod: st.ModTime(), info: InfoOf(a)}
-	c.mu.Lock()
-	c.cache[path] = hit
-	c.mu.Unlock()
-	return hit, nil
+	return string(o.Stdout), nil
 }
 
 // List returns the agents that there are, sorted.

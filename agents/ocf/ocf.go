@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/quorate/quorate/agents"
@@ -54,14 +53,7 @@ type Config struct {
 // A Class runs OCF agents. It is safe for concurrent use.
 type Class struct {
 	cfg   Config
-	mu    sync.Mutex
-	cache map[string]cached // by path; guarded by mu
-}
-
-type cached struct {
-	text string
-	mod  time.Time
-	size int64
+	cache *metadata.Cache
 }
 
 // New returns the class.
@@ -72,7 +64,7 @@ func New(cfg Config) *Class {
 	if cfg.Root == "" {
 		cfg.Root = "/usr/lib/ocf"
 	}
-	return &Class{cfg: cfg, cache: map[string]cached{}}
+	return &Class{cfg: cfg, cache: metadata.NewCache(cfg.Exec.Clock)}
 }
 
 // Find returns the path of an agent.
@@ -184,24 +176,7 @@ func (c *Class) Metadata(ctx context.Context, provider, typ string) (string, err
 	if err != nil {
 		return "", err
 	}
-	st, err := os.Stat(path)
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", ErrNotFound, err)
-	}
-	c.mu.Lock()
-	hit, ok := c.cache[path]
-	c.mu.Unlock()
-	if ok && hit.mod.Equal(st.ModTime()) && hit.size == st.Size() {
-		return hit.text, nil
-	}
-	text, err := c.ask(ctx, path, provider, typ)
-	if err != nil {
-		return "", err
-	}
-	c.mu.Lock()
-	c.cache[path] = cached{text: text, mod: st.ModTime(), size: st.Size()}
-	c.mu.Unlock()
-	return text, nil
+	return c.cache.Get(ctx, path, func(ctx context.Context) (string, error) { return c.ask(ctx, path, provider, typ) })
 }
 
 func (c *Class) ask(ctx context.Context, path, provider, typ string) (string, error) {

@@ -16,11 +16,11 @@ import (
 	"github.com/quorate/quorate/lrmd"
 )
 
-// TestQueue runs the scenarios of testdata. Each command may carry at=TIME. The
+// TestQueue runs the scenarios of testdata/scripts. Each command may carry at=TIME. The
 // commands: new, submit RESOURCE ACTION, finish RUN, cancel RESOURCE ACTION,
 // forget RESOURCE, tick, state, snapshot, restart.
 func TestQueue(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/scripts", func(t *testing.T, path string) {
 		s := &script{core: New(Config{MaxOnce: 2, MaxRecurring: 2, MaxOps: 100})}
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			var out strings.Builder
