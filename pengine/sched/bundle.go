@@ -81,9 +81,6 @@ func (r *rsc) inBundle(n *node) bool {
 
 func (b bundleVariant) assign(prefer *node, stopIfFail bool) *alloc {
 	r, s := b.rsc, b.s
-	if !r.has(unassigned) || r.has(assigning) {
-		return nil
-	}
 	r.mark(assigning)
 	s.showScores(r, "pcmk__bundle_assign")
 	containers := r.bundle.containers()

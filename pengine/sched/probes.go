@@ -80,7 +80,8 @@ func (p primitive) createProbe(n *node) bool {
 	}
 	a := r.allowed.get(n)
 	exclusive := r.Is(status.ExclusiveProbes) || top.Is(status.ExclusiveProbes)
-	if exclusive && (a == nil || a.probe != status.ProbeExclusive) || a != nil && a.probe == status.ProbeNever {
+	if exclusive && (a == nil || a.probe != status.ProbeExclusive) || a != nil && a.probe == status.ProbeNever ||
+		a == nil && n.BaseProbe == status.ProbeNever {
 		return false
 	}
 	if n.IsGuest() && !r.guestProbe(n, top) {

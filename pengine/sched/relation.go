@@ -219,7 +219,7 @@ func (a *action) completed() *action {
 		return a
 	}
 	key := graph.OpKey(id, done, 0)
-	if r.Is(status.Notify) && (r.Variant == status.Clone || r.InBundle()) {
+	if r.Is(status.Notify) && (r.Variant >= status.Clone || r.InBundle()) {
 		key = graph.NotifyKey(id, "confirmed-post", done)
 	}
 	if b := r.latest(key, "", nil); b != nil {
