@@ -367,7 +367,7 @@ func simulate(t testing.TB, seed uint64, n int, partitions bool) *world {
 }
 
 // seeds is how many worlds are run.
-var seeds = flag.Int("seeds", 60, "worlds to simulate")
+var seeds = flag.Int("seeds", 30, "worlds to simulate")
 
 func TestAcknowledgedWritesSurviveCrashesOfAMinority(t *testing.T) {
 	acked := 0
