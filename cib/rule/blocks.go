@@ -4,6 +4,7 @@
 package rule
 
 import (
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -26,9 +27,9 @@ func Blocks(parent *etree.Element, tag, first string, in *Input, values Values) 
 	}
 	var blocks []*etree.Element
 	children := parent.ChildElements()
-	for i := len(children) - 1; i >= 0; i-- {
-		if children[i].Tag == tag {
-			blocks = append(blocks, children[i])
+	for _, c := range slices.Backward(children) {
+		if c.Tag == tag {
+			blocks = append(blocks, c)
 		}
 	}
 	sort.SliceStable(blocks, func(i, j int) bool {

@@ -93,8 +93,13 @@ func duration(e *etree.Element) (d iso8601.Duration, ok bool) {
 		name  string
 		field *int
 	}{
-		{"years", &d.Years}, {"months", &d.Months}, {"weeks", &d.Weeks}, {"days", &d.Days},
-		{"hours", &d.Hours}, {"minutes", &d.Minutes}, {"seconds", &d.Seconds},
+		{"years", &d.Years},
+		{"months", &d.Months},
+		{"weeks", &d.Weeks},
+		{"days", &d.Days},
+		{"hours", &d.Hours},
+		{"minutes", &d.Minutes},
+		{"seconds", &d.Seconds},
 	} {
 		a := e.SelectAttr(f.name)
 		if a == nil {
@@ -117,9 +122,16 @@ func matches(spec *etree.Element, t time.Time) bool {
 		name  string
 		value int
 	}{
-		{"years", t.Year()}, {"months", int(t.Month())}, {"monthdays", t.Day()},
-		{"hours", t.Hour()}, {"minutes", t.Minute()}, {"seconds", t.Second()},
-		{"yeardays", t.YearDay()}, {"weekyears", weekYear}, {"weeks", week}, {"weekdays", weekday},
+		{"years", t.Year()},
+		{"months", int(t.Month())},
+		{"monthdays", t.Day()},
+		{"hours", t.Hour()},
+		{"minutes", t.Minute()},
+		{"seconds", t.Second()},
+		{"yeardays", t.YearDay()},
+		{"weekyears", weekYear},
+		{"weeks", week},
+		{"weekdays", weekday},
 	} {
 		if a := spec.SelectAttr(f.name); a != nil && !contains(a.Value, f.value) {
 			return false

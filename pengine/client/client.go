@@ -41,8 +41,10 @@ func (c *Client) Compute(ctx context.Context, req pengine.Request) (pengine.Repl
 	if err != nil {
 		return pengine.Reply{}, c.errs.FromStatus(err)
 	}
-	out := pengine.Reply{Graph: r.GetGraph(), InputFile: r.GetInputFile(), Actions: int(r.GetActions()), Warnings: r.GetWarnings(), Errors: r.GetErrors(),
-		FenceNodes: r.GetFenceNodes(), Elapsed: r.GetElapsed().AsDuration()}
+	out := pengine.Reply{
+		Graph: r.GetGraph(), InputFile: r.GetInputFile(), Actions: int(r.GetActions()), Warnings: r.GetWarnings(), Errors: r.GetErrors(),
+		FenceNodes: r.GetFenceNodes(), Elapsed: r.GetElapsed().AsDuration(),
+	}
 	if t := r.GetRecheckBy(); t != nil {
 		out.RecheckBy = t.AsTime()
 	}

@@ -66,8 +66,10 @@ func (e *Engine) Compute(_ context.Context, req pengine.Request) (pengine.Reply,
 		e.metrics.failures.Inc()
 		return pengine.Reply{}, fmt.Errorf("compute %s: %w: %w", req.Reference, pengine.ErrBadInput, err)
 	}
-	reply := pengine.Reply{Graph: graph.Marshal(res.Graph), Actions: len(res.Graph.Synapses), Warnings: res.Warnings, Errors: res.Errors,
-		RecheckBy: res.RecheckBy, FenceNodes: res.Fence}
+	reply := pengine.Reply{
+		Graph: graph.Marshal(res.Graph), Actions: len(res.Graph.Synapses), Warnings: res.Warnings, Errors: res.Errors,
+		RecheckBy: res.RecheckBy, FenceNodes: res.Fence,
+	}
 	series := seriesOf(res)
 	reply.InputFile = e.keep(root, req, series, res)
 	reply.Elapsed = e.cfg.Clock.Now() - begin

@@ -26,8 +26,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	m := &metrics{
 		computations: prometheus.NewCounter(prometheus.CounterOpts{Name: "quorate_pengine_computations_total", Help: "Transitions computed."}),
 		failures:     prometheus.NewCounter(prometheus.CounterOpts{Name: "quorate_pengine_failures_total", Help: "Inputs that could not be read."}),
-		duration: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "quorate_pengine_duration_seconds", Help: "Time that a computation took.",
-			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5}}),
+		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "quorate_pengine_duration_seconds", Help: "Time that a computation took.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+		}),
 		actions:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "quorate_pengine_actions_total", Help: "Actions scheduled, by operation."}, []string{"operation"}),
 		inputs:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "quorate_pengine_inputs_total", Help: "Inputs scheduled, by series."}, []string{"series"}),
 		fencings: prometheus.NewCounter(prometheus.CounterOpts{Name: "quorate_pengine_fencings_total", Help: "Nodes scheduled to be fenced."}),
@@ -40,8 +42,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 }
 
 // operations are those that are counted by name; others count as other.
-var operations = map[string]bool{"start": true, "stop": true, "monitor": true, "promote": true, "demote": true, "notify": true,
-	"migrate_to": true, "migrate_from": true, "stonith": true, "do_shutdown": true, "cancel": true, "clear_failcount": true}
+var operations = map[string]bool{
+	"start": true, "stop": true, "monitor": true, "promote": true, "demote": true, "notify": true,
+	"migrate_to": true, "migrate_from": true, "stonith": true, "do_shutdown": true, "cancel": true, "clear_failcount": true,
+}
 
 func (m *metrics) count(res *sched.Result, s archive.Series, took time.Duration) {
 	m.computations.Inc()

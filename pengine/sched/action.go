@@ -4,6 +4,7 @@
 package sched
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -209,8 +210,8 @@ func (r *rsc) existing(key string, on *node) *action {
 // One without node is bound to the node given.
 func (r *rsc) find(key string, on *node) []*action {
 	var out []*action
-	for i := len(r.actions) - 1; i >= 0; i-- {
-		a := r.actions[i]
+	for _, a := range slices.Backward(r.actions) {
+
 		if !strings.EqualFold(a.key, key) {
 			continue
 		}
@@ -249,8 +250,7 @@ func (r *rsc) findTask(task string, on *node, exact bool) []*action {
 // latest finds the newest action by key or task ("" matches any) on a node (nil:
 // any).
 func (r *rsc) latest(key, task string, on *node) *action {
-	for i := len(r.actions) - 1; i >= 0; i-- {
-		a := r.actions[i]
+	for _, a := range slices.Backward(r.actions) {
 		if (key == "" || strings.EqualFold(a.key, key)) && (task == "" || strings.EqualFold(a.task, task)) && (on == nil || a.node == on) {
 			return a
 		}

@@ -112,8 +112,10 @@ func (s *scheduler) assignReplica(rep *replica, prefer *node, stopIfFail bool) {
 	rep.Host = host
 	if rep.remote != nil {
 		if host != nil && host.Remote && s.of[host.Connection] != nil {
-			s.newColocation(colocation{id: "#replica-remote-with-host-remote", score: infinity, dependent: rep.remote,
-				primary: s.of[host.Connection], influence: true})
+			s.newColocation(colocation{
+				id: "#replica-remote-with-host-remote", score: infinity, dependent: rep.remote,
+				primary: s.of[host.Connection], influence: true,
+			})
 		}
 		rep.remote.v.assign(prefer, stopIfFail)
 	}

@@ -76,8 +76,10 @@ func (b bundleVariant) createProbe(n *node) bool {
 func (b bundleVariant) startAfterProbe(probed *replica) {
 	for _, rep := range b.bundle.replicas {
 		if rep != probed {
-			b.s.addOrdering(ordering{first: probed.container, firstKey: probed.container.key(taskMonitor),
-				then: rep.container, thenKey: rep.container.key(taskStart), rel: relOrdered | relIfOnSameNode})
+			b.s.addOrdering(ordering{
+				first: probed.container, firstKey: probed.container.key(taskMonitor),
+				then: rep.container, thenKey: rep.container.key(taskStart), rel: relOrdered | relIfOnSameNode,
+			})
 		}
 	}
 }

@@ -4,6 +4,8 @@
 package sched
 
 import (
+	"slices"
+
 	"github.com/quorate/quorate/pengine/status"
 	"github.com/quorate/quorate/transition/graph"
 )
@@ -25,8 +27,8 @@ type Change struct {
 // result gathers the outcome.
 func (s *scheduler) result() *Result {
 	r := &Result{Cluster: s.c, Graph: s.graph, Scores: s.scores, RecheckBy: s.c.RecheckBy, Errors: s.c.Errors, Warnings: s.c.Warnings, s: s}
-	for i := len(s.actions) - 1; i >= 0; i-- {
-		a := s.actions[i]
+	for _, a := range slices.Backward(s.actions) {
+
 		if a.rsc != nil || a.is(optional) {
 			continue
 		}

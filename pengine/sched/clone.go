@@ -4,6 +4,7 @@
 package sched
 
 import (
+	"slices"
 	"sort"
 	"strconv"
 
@@ -167,8 +168,8 @@ func (c clone) applyLocation(l *location) {
 }
 
 func (c clone) addToGraph() {
-	for i := len(c.actions) - 1; i >= 0; i-- {
-		c.v.actionFlags(c.actions[i], nil)
+	for _, v := range slices.Backward(c.actions) {
+		c.v.actionFlags(v, nil)
 	}
 	c.createNotifications()
 	for _, k := range c.children {

@@ -4,6 +4,7 @@
 package sched
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -256,9 +257,9 @@ func (c *colocation) toPriority(dependent, primary *rsc) score {
 func (c *colocation) intersect(dependent *rsc, nodes []*alloc, merge bool) {
 	for _, a := range dependent.allowed.list() {
 		var found *alloc
-		for i := len(nodes) - 1; i >= 0; i-- {
-			if nodes[i].node == a.node {
-				found = nodes[i]
+		for _, node := range slices.Backward(nodes) {
+			if node.node == a.node {
+				found = node
 				break
 			}
 		}
@@ -278,8 +279,8 @@ func (s *scheduler) bestMatching(c *colocation, r *rsc, value string, known bool
 	allowed := r.allowed
 	if c != nil && r == c.dependent && c.explicit && r.parent.isVariant(status.Group) && r != r.parent.children[0] {
 		r.allowed = allowed.clone()
-		for i := len(s.locations) - 1; i >= 0; i-- {
-			if l := s.locations[i]; l.rsc == r.parent {
+		for _, v := range slices.Backward(s.locations) {
+			if l := v; l.rsc == r.parent {
 				r.v.applyLocation(l)
 			}
 		}
@@ -436,8 +437,7 @@ func (s *scheduler) blockDependents(a *action) {
 }
 
 func (r *rsc) blockTask(task string, cause *rsc) {
-	for i := len(r.actions) - 1; i >= 0; i-- {
-		a := r.actions[i]
+	for _, a := range slices.Backward(r.actions) {
 		if a.is(runnable) && a.task == task {
 			a.clear(runnable)
 			a.because("colocation with "+cause.ID, false)

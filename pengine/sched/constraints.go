@@ -5,6 +5,7 @@ package sched
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -41,10 +42,8 @@ func (s *scheduler) unpackConstraints() {
 const maxErrors = 1000
 
 func (s *scheduler) errorf(text string) {
-	for _, o := range s.c.Errors {
-		if o == text {
-			return
-		}
+	if slices.Contains(s.c.Errors, text) {
+		return
 	}
 	if len(s.c.Errors) < maxErrors {
 		s.c.Errors = append(s.c.Errors, text)

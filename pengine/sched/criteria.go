@@ -4,6 +4,7 @@
 package sched
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -42,8 +43,7 @@ func (s *scheduler) applyNodeCriteria() {
 			r.v.shutdownLock()
 		}
 	}
-	for i := len(s.locations) - 1; i >= 0; i-- {
-		l := s.locations[i]
+	for _, l := range slices.Backward(s.locations) {
 		l.rsc.v.applyLocation(l)
 	}
 	for _, r := range s.rscs {

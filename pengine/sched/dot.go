@@ -4,6 +4,8 @@
 package sched
 
 import (
+	"slices"
+
 	"github.com/quorate/quorate/pengine/status"
 	"github.com/quorate/quorate/transition/graph"
 )
@@ -25,8 +27,8 @@ func (r *Result) Picture(all bool) []DotNode {
 	shown := map[*action]bool{}
 	nodes := make([]DotNode, 0, len(s.actions))
 	index := map[*action]int{}
-	for i := len(s.actions) - 1; i >= 0; i-- {
-		a := s.actions[i]
+	for _, a := range slices.Backward(s.actions) {
+
 		n := DotNode{Name: a.dotName(), Style: "dashed", Font: "black"}
 		if a.is(pseudo) {
 			n.Font = "orange"
@@ -49,8 +51,7 @@ func (r *Result) Picture(all bool) []DotNode {
 		index[a] = len(nodes)
 		nodes = append(nodes, n)
 	}
-	for i := len(s.actions) - 1; i >= 0; i-- {
-		a := s.actions[i]
+	for _, a := range slices.Backward(s.actions) {
 		for _, in := range a.before {
 			style, isOptional := "dashed", true
 			switch {

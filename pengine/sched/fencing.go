@@ -4,6 +4,7 @@
 package sched
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -52,8 +53,8 @@ func (s *scheduler) unfencingDigests(a *action, n *node) bool {
 	devices := unfencingDevices(s.rscs, nil)
 	changed := false
 	var all, secure strings.Builder
-	for i := len(devices) - 1; i >= 0; i-- {
-		d := devices[i]
+	for _, d := range slices.Backward(devices) {
+
 		agent := d.Meta["type"]
 		digest := s.c.FencingDigest(d.Resource, agent, n)
 		changed = changed || digest.Result == status.DigestChanged
@@ -181,12 +182,12 @@ func (s *scheduler) fenceAndShutDown() {
 		return
 	}
 	if dcDown.task == taskShutdown {
-		for i := len(shutdowns) - 1; i >= 0; i-- {
-			order(shutdowns[i], dcDown, relOrdered)
+		for _, shutdown := range slices.Backward(shutdowns) {
+			order(shutdown, dcDown, relOrdered)
 		}
 	}
-	for i := len(fencing) - 1; i >= 0; i-- {
-		order(fencing[i], dcDown, relOrdered)
+	for _, f := range slices.Backward(fencing) {
+		order(f, dcDown, relOrdered)
 		if !s.c.Options.ConcurrentFencing {
 			break
 		}
@@ -204,8 +205,8 @@ func anyManaged(list []*rsc) bool {
 
 func (s *scheduler) shutdownOp(n *node) *action {
 	a := s.plainAction(taskShutdown+"-"+n.Name, taskShutdown, n, false)
-	for i := len(s.actions) - 1; i >= 0; i-- {
-		stop := s.actions[i]
+	for _, stop := range slices.Backward(s.actions) {
+
 		if stop.node != n || stop.task != taskStop || stop.rsc.Is(status.InMaintenance) || n.Maintenance || !stop.rsc.Any(status.Managed|status.Blocked) {
 			continue
 		}
@@ -272,8 +273,7 @@ func (r *rsc) knownOn(n *node) bool {
 }
 
 func (r *rsc) startsVsFencing(f *action) {
-	for i := len(r.actions) - 1; i >= 0; i-- {
-		a := r.actions[i]
+	for _, a := range slices.Backward(r.actions) {
 		switch a.needs {
 		case status.RequiresFencing:
 			order(f, a, relOrdered)

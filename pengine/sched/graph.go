@@ -4,6 +4,7 @@
 package sched
 
 import (
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -20,9 +21,12 @@ func (s *scheduler) makeGraph() {
 		startOffset = "INFINITY"
 	}
 	s.graph = &graph.Graph{Attributes: []graph.Attr{
-		{Name: "cluster-delay", Value: o.Get("cluster-delay")}, {Name: "fencing-timeout", Value: o.Get("fencing-timeout")},
-		{Name: "failed-stop-offset", Value: "INFINITY"}, {Name: "failed-start-offset", Value: startOffset},
-		{Name: "batch-limit", Value: o.Get("batch-limit")}, {Name: "transition_id", Value: strconv.Itoa(max(1, s.in.TransitionID))},
+		{Name: "cluster-delay", Value: o.Get("cluster-delay")},
+		{Name: "fencing-timeout", Value: o.Get("fencing-timeout")},
+		{Name: "failed-stop-offset", Value: "INFINITY"},
+		{Name: "failed-start-offset", Value: startOffset},
+		{Name: "batch-limit", Value: o.Get("batch-limit")},
+		{Name: "transition_id", Value: strconv.Itoa(max(1, s.in.TransitionID))},
 	}}
 	if limit, ok := status.ParseAmount(o.Get("migration-limit")); ok && limit > 0 {
 		s.graph.Attributes = append(s.graph.Attributes, graph.Attr{Name: "migration-limit", Value: o.Get("migration-limit")})
@@ -36,16 +40,16 @@ func (s *scheduler) makeGraph() {
 	if len(s.maintenanceNodes()) > 0 {
 		s.pseudoAction(taskMaintenance).set(alwaysInGraph)
 	}
-	for i := len(s.actions) - 1; i >= 0; i-- {
-		s.toGraph(s.actions[i])
+	for _, v := range slices.Backward(s.actions) {
+		s.toGraph(v)
 	}
 }
 
 func (p primitive) addToGraph() { p.ownActionsToGraph() }
 
 func (r *rsc) ownActionsToGraph() {
-	for i := len(r.actions) - 1; i >= 0; i-- {
-		r.s.toGraph(r.actions[i])
+	for _, v := range slices.Backward(r.actions) {
+		r.s.toGraph(v)
 	}
 	for _, k := range r.children {
 		k.v.addToGraph()
@@ -138,8 +142,8 @@ func (s *scheduler) hasLoop(start, a *action, in *related) bool {
 	}
 	in.action.set(detectLoop)
 	defer in.action.clear(detectLoop)
-	for i := len(in.action.before) - 1; i >= 0; i-- {
-		if s.hasLoop(start, in.action, in.action.before[i]) {
+	for _, v := range slices.Backward(in.action.before) {
+		if s.hasLoop(start, in.action, v) {
 			return true
 		}
 	}
@@ -189,8 +193,10 @@ func (s *scheduler) toGraph(a *action) {
 		}
 		in.graph = true
 		g := s.graphAction(in.action, false)
-		syn.Inputs = append(syn.Inputs, graph.Input{ActionID: g.ID, Kind: g.Kind, Operation: g.Operation, OperationKey: g.OperationKey,
-			InternalKey: g.InternalKey, OnNode: g.OnNode, OnNodeUUID: g.OnNodeUUID, RouterNode: g.RouterNode})
+		syn.Inputs = append(syn.Inputs, graph.Input{
+			ActionID: g.ID, Kind: g.Kind, Operation: g.Operation, OperationKey: g.OperationKey,
+			InternalKey: g.InternalKey, OnNode: g.OnNode, OnNodeUUID: g.OnNodeUUID, RouterNode: g.RouterNode,
+		})
 	}
 }
 

@@ -4,6 +4,8 @@
 package sched
 
 import (
+	"slices"
+
 	"github.com/beevik/etree"
 
 	"github.com/quorate/quorate/cib/document"
@@ -33,9 +35,9 @@ func (s *scheduler) checkHistory() {
 			for _, r := range s.rscs {
 				list = r.withID(document.ID(e), list)
 			}
-			for i := len(list) - 1; i >= 0; i-- {
-				if list[i].Variant == status.Primitive {
-					list[i].checkHistory(e, n)
+			for _, l := range slices.Backward(list) {
+				if l.Variant == status.Primitive {
+					l.checkHistory(e, n)
 				}
 			}
 		}

@@ -4,6 +4,7 @@
 package sched
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/quorate/quorate/pengine/status"
@@ -422,8 +423,8 @@ func (s *scheduler) updateInstances(first, then *action, n *node, flags, filter 
 		}
 		kc := k.v.updateOrdered(first, a, n, flags, filter, rel)
 		if kc&changedThen != 0 {
-			for i := len(a.after) - 1; i >= 0; i-- {
-				s.update(a.after[i].action)
+			for _, v := range slices.Backward(a.after) {
+				s.update(v.action)
 			}
 		}
 		ch |= kc

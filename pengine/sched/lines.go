@@ -4,6 +4,8 @@
 package sched
 
 import (
+	"maps"
+
 	"github.com/quorate/quorate/pengine/status"
 )
 
@@ -73,8 +75,6 @@ func (s *scheduler) showUtilization(r *rsc, n *node) {
 
 func copyMap(m map[string]string) map[string]string {
 	out := make(map[string]string, len(m))
-	for k, v := range m {
-		out[k] = v
-	}
+	maps.Copy(out, m)
 	return out
 }

@@ -4,6 +4,7 @@
 package sched
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
@@ -259,8 +260,8 @@ func (n *notification) environment(r *rsc) {
 }
 
 func (n *notification) putKeys(a *action) {
-	for i := len(n.keys) - 1; i >= 0; i-- {
-		a.meta[n.keys[i][0]] = n.keys[i][1]
+	for _, v := range slices.Backward(n.keys) {
+		a.meta[v[0]] = v[1]
 	}
 }
 
@@ -346,8 +347,7 @@ func (n *notification) postOn(r *rsc, on *node) {
 	if n.postDone == nil {
 		return
 	}
-	for i := len(r.actions) - 1; i >= 0; i-- {
-		m := r.actions[i]
+	for _, m := range slices.Backward(r.actions) {
 		if v, has := m.meta["interval"]; has && v != "0" && m.task != taskCancel {
 			order(n.postDone, m, relOrdered)
 		}

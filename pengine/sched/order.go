@@ -27,8 +27,10 @@ const (
 	inverseOrder
 )
 
-var inverse = map[string]string{taskStart: taskStop, taskStop: taskStart, taskPromote: taskDemote, taskDemote: taskPromote,
-	taskPromoted: taskDemoted, taskDemoted: taskPromoted, taskStarted: taskStopped, taskStopped: taskStarted}
+var inverse = map[string]string{
+	taskStart: taskStop, taskStop: taskStart, taskPromote: taskDemote, taskDemote: taskPromote,
+	taskPromoted: taskDemoted, taskDemoted: taskPromoted, taskStarted: taskStopped, taskStopped: taskStarted,
+}
 
 func (s *scheduler) orderKind(e *etree.Element) orderKind {
 	kind, has := document.Lookup(e, "kind")

@@ -4,6 +4,7 @@
 package sched
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/quorate/quorate/pengine/status"
@@ -146,8 +147,8 @@ func (s *scheduler) orderProbesOf(r *rsc) {
 		return
 	}
 	for _, probe := range r.findTask(taskMonitor, nil, false) {
-		for i := len(probe.after) - 1; i >= 0; i-- {
-			after := probe.after[i]
+		for _, after := range slices.Backward(probe.after) {
+
 			probeBeforeStarts(probe, after)
 			seen := map[*action]bool{}
 			probeBeforeRestarts(probe, after.action, seen)
@@ -160,8 +161,8 @@ func probeBeforeStarts(probe *action, after *related) {
 	if b.rsc == nil || b.rsc.Variant <= status.Group || probe.is(runnable) || after.rel.is(relUnrunnableFirstBlocks) || probe.rsc.top() != b.rsc || b.task != taskStart {
 		return
 	}
-	for i := len(b.after) - 1; i >= 0; i-- {
-		then := b.after[i].action
+	for _, v := range slices.Backward(b.after) {
+		then := v.action
 		if then.rsc == nil || len(then.rsc.ActiveOn) > 0 || then.rsc.top() != b.rsc || then.task != taskStart {
 			continue
 		}
@@ -194,8 +195,8 @@ func probeBeforeRestarts(probe, after *action, seen map[*action]bool) {
 			goesWith = compatible(probe.rsc, r, status.RoleUnknown, false, "")
 		}
 	}
-	for i := len(after.after) - 1; i >= 0; i-- {
-		w := after.after[i]
+	for _, w := range slices.Backward(after.after) {
+
 		if !w.rel.is(relFirstImpliesThen) {
 			if r == nil || r.Variant < status.Group || probe.rsc.parent == r || w.action.rsc == nil {
 				continue

@@ -4,6 +4,8 @@
 package sched
 
 import (
+	"slices"
+
 	"github.com/quorate/quorate/pengine/status"
 )
 
@@ -137,8 +139,8 @@ func (r *rsc) setInstancePriority(k *rsc) {
 		k.Priority = -infinity
 	}
 	for _, locations := range [][]*location{k.locations, r.locations} {
-		for i := len(locations) - 1; i >= 0; i-- {
-			l := locations[i]
+		for _, l := range slices.Backward(locations) {
+
 			if l.role != status.RolePromoted {
 				continue
 			}
@@ -310,8 +312,15 @@ func (c clone) promotableActions() {
 // orderPromotable orders the role changes of a clone's instances.
 // orderRoleChanges orders what a whole promotable collective does.
 func (r *rsc) orderRoleChanges() {
-	for _, p := range [][2]string{{taskStopped, taskStart}, {taskStopped, taskPromote}, {taskDemoted, taskStop}, {taskDemoted, taskStart},
-		{taskDemoted, taskPromote}, {taskStarted, taskPromote}, {taskDemote, taskDemoted}} {
+	for _, p := range [][2]string{
+		{taskStopped, taskStart},
+		{taskStopped, taskPromote},
+		{taskDemoted, taskStop},
+		{taskDemoted, taskStart},
+		{taskDemoted, taskPromote},
+		{taskStarted, taskPromote},
+		{taskDemote, taskDemoted},
+	} {
 		orderTasks(r, p[0], r, p[1], relOrdered)
 	}
 }

@@ -4,6 +4,7 @@
 package sched
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/quorate/quorate/pengine/status"
@@ -83,12 +84,12 @@ func (s *scheduler) applyOrderings() {
 			order(o.firstAction, o.thenAction, o.rel)
 		}
 	}
-	for i := len(s.actions) - 1; i >= 0; i-- {
-		s.blockDependents(s.actions[i])
+	for _, v := range slices.Backward(s.actions) {
+		s.blockDependents(v)
 	}
 	s.orderProbes()
-	for i := len(s.actions) - 1; i >= 0; i-- {
-		s.update(s.actions[i])
+	for _, v := range slices.Backward(s.actions) {
+		s.update(v)
 	}
 	s.dropInvalid()
 }
@@ -160,10 +161,9 @@ func (s *scheduler) orderAfter(first *action, then *rsc, o *ordering) {
 
 // dropInvalid drops orderings that would make no sense in the graph.
 func (s *scheduler) dropInvalid() {
-	for i := len(s.actions) - 1; i >= 0; i-- {
-		a := s.actions[i]
-		for j := len(a.before) - 1; j >= 0; j-- {
-			in := a.before[j]
+	for _, a := range slices.Backward(s.actions) {
+		for _, in := range slices.Backward(a.before) {
+
 			guest := !in.rel.is(relGuestAllowed) && in.action.rsc != nil && a.rsc.runsGuest(in.action.node)
 			loop := in.rel == relIfOnSameNodeOrTarget && a.rsc != nil && a.task == taskMigrateTo && s.hasLoop(a, a, in)
 			if guest || loop {
@@ -213,8 +213,10 @@ func (a *action) completed() *action {
 	if err != nil || interval > 0 {
 		return a
 	}
-	done := map[string]string{taskStop: taskStopped, taskStopped: taskStopped, taskStart: taskStarted, taskStarted: taskStarted,
-		taskNotified: taskNotified, taskPromote: taskPromoted, taskPromoted: taskPromoted, taskDemote: taskDemoted, taskDemoted: taskDemoted}[task]
+	done := map[string]string{
+		taskStop: taskStopped, taskStopped: taskStopped, taskStart: taskStarted, taskStarted: taskStarted,
+		taskNotified: taskNotified, taskPromote: taskPromoted, taskPromoted: taskPromoted, taskDemote: taskDemoted, taskDemoted: taskDemoted,
+	}[task]
 	if done == "" {
 		return a
 	}
@@ -243,8 +245,8 @@ func (s *scheduler) update(then *action) {
 		then.runnableBefore = 0
 		then.clear(runnable)
 	}
-	for i := len(then.before) - 1; i >= 0; i-- {
-		s.updateFrom(then, then.before[i], &ch)
+	for _, v := range slices.Backward(then.before) {
+		s.updateFrom(then, v, &ch)
 	}
 	if then.wantRunnable > 0 {
 		if last == then.flags {
@@ -258,8 +260,8 @@ func (s *scheduler) update(then *action) {
 			s.blockDependents(then)
 		}
 		s.update(then)
-		for i := len(then.after) - 1; i >= 0; i-- {
-			s.update(then.after[i].action)
+		for _, v := range slices.Backward(then.after) {
+			s.update(v.action)
 		}
 	}
 }
@@ -296,8 +298,8 @@ func (s *scheduler) updateFrom(then *action, in *related, ch *changed) {
 		in.rel = 0
 	}
 	if *ch&changedFirst != 0 {
-		for i := len(first.after) - 1; i >= 0; i-- {
-			s.update(first.after[i].action)
+		for _, v := range slices.Backward(first.after) {
+			s.update(v.action)
 		}
 		s.update(first)
 	}

@@ -3,6 +3,8 @@
 
 package sched
 
+import "slices"
+
 import "github.com/quorate/quorate/pengine/status"
 
 // remoteState is what becomes of the connection to a remote node.
@@ -63,8 +65,8 @@ func (s *scheduler) orderRemoteConnections() {
 	if !s.c.HaveRemoteNodes {
 		return
 	}
-	for i := len(s.actions) - 1; i >= 0; i-- {
-		a := s.actions[i]
+	for _, a := range slices.Backward(s.actions) {
+
 		if a.rsc == nil {
 			continue
 		}
@@ -77,8 +79,8 @@ func (s *scheduler) orderRemoteConnections() {
 		}
 		conn := s.of[a.node.Connection]
 		if a.task == taskStart {
-			for j := len(a.rsc.actions) - 1; j >= 0; j-- {
-				if b := a.rsc.actions[j]; b.node != a.node && b.task == taskStop {
+			for _, v := range slices.Backward(a.rsc.actions) {
+				if b := v; b.node != a.node && b.task == taskStop {
 					s.addOrdering(ordering{first: conn, firstKey: conn.key(taskStart), then: a.rsc, thenAction: b, rel: relOrdered})
 				}
 			}

@@ -4,6 +4,9 @@
 package sched
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/quorate/quorate/pengine/status"
 	"github.com/quorate/quorate/transition/graph"
 )
@@ -75,13 +78,13 @@ func (r *rsc) mark(f schedFlags)     { r.sf |= f }
 func (r *rsc) unmark(f schedFlags)   { r.sf &^= f }
 
 func newScheduler(c *status.Cluster, in Input) *scheduler {
-	s := &scheduler{in: in, c: c, nodes: c.Nodes, of: map[*status.Resource]*rsc{}, singletons: map[string]*action{},
-		placed: make([]int, len(c.Nodes)), capacity: make([]map[string]string, len(c.Nodes))}
+	s := &scheduler{
+		in: in, c: c, nodes: c.Nodes, of: map[*status.Resource]*rsc{}, singletons: map[string]*action{},
+		placed: make([]int, len(c.Nodes)), capacity: make([]map[string]string, len(c.Nodes)),
+	}
 	for i, n := range c.Nodes {
 		s.capacity[i] = make(map[string]string, len(n.Utilization))
-		for k, v := range n.Utilization {
-			s.capacity[i][k] = v
-		}
+		maps.Copy(s.capacity[i], n.Utilization)
 	}
 	for _, r := range c.Resources {
 		s.rscs = append(s.rscs, s.wrap(r, nil))
@@ -216,12 +219,7 @@ func (r *rsc) currentOne() *node {
 func (r *rsc) node() *node { return r.assigned.on() }
 
 func (r *rsc) activeOn(n *node) bool {
-	for _, o := range r.ActiveOn {
-		if o == n {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(r.ActiveOn, n)
 }
 
 // anyFlag tells whether the resource or anything below has the flag.

@@ -4,6 +4,7 @@
 package sched
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/quorate/quorate/pengine/status"
@@ -31,14 +32,14 @@ const maxReasons = 64
 func (a *alloc) add(v score, why string) {
 	a.score = a.score.Add(v)
 	if v != 0 && len(a.why) < maxReasons {
-		a.why = append(a.why[:len(a.why):len(a.why)], status.Reason{Score: v, Text: why})
+		a.why = append(slices.Clip(a.why), status.Reason{Score: v, Text: why})
 	}
 }
 
 func (a *alloc) set(v score, why string) {
 	a.score = v
 	if len(a.why) < maxReasons {
-		a.why = append(a.why[:len(a.why):len(a.why)], status.Reason{Score: v, Text: why})
+		a.why = append(slices.Clip(a.why), status.Reason{Score: v, Text: why})
 	}
 }
 

@@ -4,6 +4,7 @@
 package sched
 
 import (
+	"slices"
 	"sort"
 	"strconv"
 
@@ -70,12 +71,7 @@ func (s *scheduler) enough(n *node, need map[string]string) bool {
 }
 
 func contains(list []*rsc, r *rsc) bool {
-	for _, o := range list {
-		if o == r {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(list, r)
 }
 
 // banInsufficient bans nodes that are too small for the resource and all that

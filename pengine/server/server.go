@@ -50,8 +50,10 @@ func (s *service) Compute(ctx context.Context, req *penginev1.ComputeRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	out := &penginev1.ComputeResponse{Graph: r.Graph, InputFile: r.InputFile, Actions: int32(min(r.Actions, 1<<30)), Warnings: r.Warnings, Errors: r.Errors,
-		FenceNodes: r.FenceNodes, Elapsed: durationpb.New(r.Elapsed)}
+	out := &penginev1.ComputeResponse{
+		Graph: r.Graph, InputFile: r.InputFile, Actions: int32(min(r.Actions, 1<<30)), Warnings: r.Warnings, Errors: r.Errors,
+		FenceNodes: r.FenceNodes, Elapsed: durationpb.New(r.Elapsed),
+	}
 	if !r.RecheckBy.IsZero() {
 		out.RecheckBy = timestamppb.New(r.RecheckBy)
 	}

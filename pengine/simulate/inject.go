@@ -59,8 +59,12 @@ func (i *Injections) Apply(cib *etree.Element, c *status.Cluster, now time.Time)
 	for _, t := range []struct {
 		list              []string
 		word, attr, value string
-	}{{i.Grant, "Granting ticket %s", "granted", "true"}, {i.Revoke, "Revoking ticket %s", "granted", "false"},
-		{i.TicketStandby, "Making ticket %s standby", "standby", "true"}, {i.TicketOn, "Activating ticket %s", "standby", "false"}} {
+	}{
+		{i.Grant, "Granting ticket %s", "granted", "true"},
+		{i.Revoke, "Revoking ticket %s", "granted", "false"},
+		{i.TicketStandby, "Making ticket %s standby", "standby", "true"},
+		{i.TicketOn, "Activating ticket %s", "standby", "false"},
+	} {
 		for _, id := range t.list {
 			say(t.word, id)
 			document.Set(ticketState(cib, id), t.attr, t.value)

@@ -144,10 +144,21 @@ func writeOp(e *etree.Element, op Op, task, key, reason string) {
 	k := graph.Key{ActionID: op.CallID, TransitionID: -1, TargetRC: op.TargetRC, UUID: fakeEngine}
 	at := strconv.FormatInt(op.At.Unix(), 10)
 	for _, a := range [][2]string{
-		{"operation_key", key}, {"operation", task}, {"crm-debug-origin", "crm_simulate"}, {"crm_feature_set", featureSet},
-		{"transition-key", k.String()}, {"transition-magic", graph.Magic{OpStatus: int(status.ExecDone), RC: op.RC, Key: k}.String()},
-		{"exit-reason", reason}, {"on_node", op.Node}, {"call-id", strconv.Itoa(op.CallID)}, {"rc-code", strconv.Itoa(op.RC)},
-		{"op-status", "0"}, {"interval", strconv.FormatUint(uint64(op.IntervalMS), 10)}, {"last-rc-change", at}, {"exec-time", "0"}, {"queue-time", "0"},
+		{"operation_key", key},
+		{"operation", task},
+		{"crm-debug-origin", "crm_simulate"},
+		{"crm_feature_set", featureSet},
+		{"transition-key", k.String()},
+		{"transition-magic", graph.Magic{OpStatus: int(status.ExecDone), RC: op.RC, Key: k}.String()},
+		{"exit-reason", reason},
+		{"on_node", op.Node},
+		{"call-id", strconv.Itoa(op.CallID)},
+		{"rc-code", strconv.Itoa(op.RC)},
+		{"op-status", "0"},
+		{"interval", strconv.FormatUint(uint64(op.IntervalMS), 10)},
+		{"last-rc-change", at},
+		{"exec-time", "0"},
+		{"queue-time", "0"},
 	} {
 		document.Set(e, a[0], a[1])
 	}

@@ -164,8 +164,10 @@ func (r *Run) operate(a *graph.Action) {
 			params[at.Name] = at.Value
 		}
 	}
-	Record(h, Op{Resource: p.ID, Task: a.Operation, IntervalMS: uint(interval), RC: rc, TargetRC: target, CallID: nextCall(h),
-		Node: a.OnNode, Params: params, At: r.Now, Reason: "User-injected result"})
+	Record(h, Op{
+		Resource: p.ID, Task: a.Operation, IntervalMS: uint(interval), RC: rc, TargetRC: target, CallID: nextCall(h),
+		Node: a.OnNode, Params: params, At: r.Now, Reason: "User-injected result",
+	})
 }
 
 // failure finds whether an operation is to fail.

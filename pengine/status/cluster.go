@@ -6,6 +6,7 @@ package status
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"time"
 
@@ -160,10 +161,8 @@ func (c *Cluster) warnf(format string, args ...any) {
 const maxMessages = 1000
 
 func appendOnce(list []string, s string) []string {
-	for _, o := range list {
-		if o == s {
-			return list
-		}
+	if slices.Contains(list, s) {
+		return list
 	}
 	if len(list) >= maxMessages {
 		return list

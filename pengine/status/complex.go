@@ -125,8 +125,10 @@ func (c *Cluster) unpackResource(e *etree.Element, parent *Resource, instance st
 	if !ok {
 		return nil, errInvalid
 	}
-	r := &Resource{ID: id, XML: e, Parent: parent, Cluster: c, Role: RoleStopped,
-		Meta: map[string]string{}, Utilization: map[string]string{}, Probed: map[*Node]bool{}, Allowed: map[*Node]*Allowed{}}
+	r := &Resource{
+		ID: id, XML: e, Parent: parent, Cluster: c, Role: RoleStopped,
+		Meta: map[string]string{}, Utilization: map[string]string{}, Probed: map[*Node]bool{}, Allowed: map[*Node]*Allowed{},
+	}
 	if err := c.mergeTemplate(r); err != nil {
 		return nil, err
 	}

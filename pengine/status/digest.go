@@ -4,6 +4,7 @@
 package status
 
 import (
+	"maps"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -103,9 +104,7 @@ func (c *Cluster) secureDigest(r *Resource, op *etree.Element, all, params map[s
 
 func copyMap(m map[string]string) map[string]string {
 	out := make(map[string]string, len(m))
-	for k, v := range m {
-		out[k] = v
-	}
+	maps.Copy(out, m)
 	return out
 }
 

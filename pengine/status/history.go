@@ -4,6 +4,7 @@
 package status
 
 import (
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -424,10 +425,8 @@ func (c *Cluster) resetRemote(r *Resource, n *Node, active bool) {
 
 // addRunning records that a resource is active on a node.
 func (c *Cluster) addRunning(r *Resource, n *Node, failed bool) {
-	for _, o := range r.ActiveOn {
-		if o == n {
-			return
-		}
+	if slices.Contains(r.ActiveOn, n) {
+		return
 	}
 	r.ActiveOn = append(r.ActiveOn, n)
 	if r.Variant == Primitive {

@@ -4,6 +4,7 @@
 package status
 
 import (
+	"maps"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -56,9 +57,7 @@ func (c *Cluster) nodeAttrs(e *etree.Element, n *Node, overwrite bool) {
 	if overwrite {
 		fresh := map[string]string{}
 		rule.Blocks(e, "instance_attributes", "", in, fresh)
-		for k, v := range fresh {
-			n.Attrs[k] = v
-		}
+		maps.Copy(n.Attrs, fresh)
 	} else {
 		rule.Blocks(e, "instance_attributes", "", in, n.Attrs)
 	}

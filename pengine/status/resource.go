@@ -4,6 +4,7 @@
 package status
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -282,10 +283,8 @@ func (r *Resource) State(current bool) Role {
 func (r *Resource) Nodes(pending bool) []*Node {
 	var out []*Node
 	add := func(n *Node) {
-		for _, o := range out {
-			if o == n {
-				return
-			}
+		if slices.Contains(out, n) {
+			return
 		}
 		out = append(out, n)
 	}

@@ -146,8 +146,10 @@ func (h *entry) recordFailure() {
 			return
 		}
 	}
-	h.c.Failed = append(h.c.Failed, &FailedOp{XML: h.xml, Node: h.n, Rsc: h.r, Key: h.key, Task: h.task, IntervalMS: h.intervalMS,
-		CallID: h.callID, Exit: ExitCode(intAttr(h.xml, "rc-code", 0)), Status: ExecStatus(intAttr(h.xml, "op-status", 0)), Reason: document.Get(h.xml, "exit-reason")})
+	h.c.Failed = append(h.c.Failed, &FailedOp{
+		XML: h.xml, Node: h.n, Rsc: h.r, Key: h.key, Task: h.task, IntervalMS: h.intervalMS,
+		CallID: h.callID, Exit: ExitCode(intAttr(h.xml, "rc-code", 0)), Status: ExecStatus(intAttr(h.xml, "op-status", 0)), Reason: document.Get(h.xml, "exit-reason"),
+	})
 }
 
 // failure draws the conclusions of a failure that counts.

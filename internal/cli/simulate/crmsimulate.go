@@ -207,7 +207,7 @@ func ReadFile(path string) ([]byte, error) {
 	defer file.Close()
 	head := make([]byte, 3)
 	n, _ := io.ReadFull(file, head)
-	var r io.Reader = io.MultiReader(bytes.NewReader(head[:n]), file)
+	r := io.MultiReader(bytes.NewReader(head[:n]), file)
 	if string(head[:n]) == "BZh" {
 		r = bzip2.NewReader(r)
 	}

@@ -63,8 +63,10 @@ func Role(r *status.Resource) status.Role {
 	return r.Role
 }
 
-var pendingWords = map[string]string{"start": "Starting", "stop": "Stopping", "migrate_to": "Migrating", "migrate_from": "Migrating",
-	"promote": "Promoting", "demote": "Demoting"}
+var pendingWords = map[string]string{
+	"start": "Starting", "stop": "Stopping", "migrate_to": "Migrating", "migrate_from": "Migrating",
+	"promote": "Promoting", "demote": "Demoting",
+}
 
 // State words a resource's state: its role, or what is under way.
 func State(r *status.Resource, pending bool) string {
@@ -210,7 +212,6 @@ type cloneList struct {
 	full              []*status.Resource
 	promoted, started []*status.Node
 	stopped           map[string]string // name → state
-	active            int
 }
 
 func clone(t *Text, r *status.Resource, o Options) bool {
