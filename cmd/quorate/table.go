@@ -26,7 +26,7 @@ func tools() []cli.Tool {
 	return slices.Concat(
 		run.Tools(),
 		agenttool.Tools(),
-		cibtool.Tools(cibtool.Options{}),
+		cibtool.Tools(cibtool.Options{Schedule: simulate.Verify}),
 		corosync.Tools(),
 		simulate.Tools(),
 		crmmon.Tools(),
