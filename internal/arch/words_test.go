@@ -11,13 +11,19 @@ import (
 )
 
 func TestEachPackageSaysWhatItIsFor(t *testing.T) {
-	documented := map[string]bool{}
+	documented, files := map[string]bool{}, map[string]int{}
+	for _, s := range tree(t) {
+		if !s.isTest() && !s.isGenerated() {
+			files[s.dir]++
+		}
+	}
 	for _, s := range tree(t) {
 		if s.isTest() || s.isGenerated() {
 			continue
 		}
-		// A command says it where its main is; every other package has a doc.go.
-		inPlace := path.Base(s.path) == "doc.go" || s.ast.Name.Name == "main"
+		// A command says it where its main is, a package of one file there; every
+		// other package has a doc.go.
+		inPlace := path.Base(s.path) == "doc.go" || s.ast.Name.Name == "main" || files[s.dir] == 1
 		documented[s.dir] = documented[s.dir] || inPlace && len(s.ast.Doc.Text()) > 40
 	}
 	for dir, ok := range documented {
