@@ -85,12 +85,14 @@ func (c *cluster) maintenance(active *lab.Node) {
 		return nil
 	})
 	c.run(active, "systemctl", "stop", lab.WebUnit)
-	lab.For(c.t, 3*time.Second, "nobody starts the server", func() error {
+	nobody := func() error {
 		if h := c.witness.Holders(serverThing); len(h) > 0 {
 			return fmt.Errorf("%v runs it", h)
 		}
 		return nil
-	})
+	}
+	lab.Until(c.t, settleTimeout, "the server is stopped by hand", nobody)
+	lab.For(c.t, 3*time.Second, "nobody starts the server", nobody)
 	c.run(active, "systemctl", "start", lab.WebUnit)
 	c.run(active, "crm_attribute", "-n", "maintenance-mode", "-D")
 	c.awaitStatus(active, settleTimeout, "managed again", func(s *lab.Status) error {

@@ -27,13 +27,11 @@ func TestCutNodeStopsAndTheMajorityRunsTheGroup(t *testing.T) {
 			client := c.Fetch(floating)
 			defer client.Stop()
 			lab.Until(t, settleTimeout, "the page", func() error { return answers(client, active.Name) })
-			at := time.Now()
 			if err := cut.do(active); err != nil {
 				t.Fatal(err)
 			}
 			to := c.moved(active, settleTimeout)
-			lab.Until(t, settleTimeout, "another node answers", func() error { return answers(client, to.Name) })
-			c.figure("active node cut off ("+cut.name+"): page away", outageAt(client, at).Duration())
+			c.figure("active node cut off ("+cut.name+"): page away", c.takeover(client, active).Duration())
 			c.lonely(active)
 			majority := slices.DeleteFunc(slices.Clone(c.members()), func(n *lab.Node) bool { return n == active })
 			c.awaitOnline(majority...)

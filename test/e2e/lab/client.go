@@ -31,7 +31,6 @@ type Client struct {
 
 	mu      sync.Mutex
 	answers []answer // of the successes, by the time they came; guarded by mu
-	tried   int      // guarded by mu
 	since   time.Time
 }
 
@@ -89,20 +88,21 @@ func (c *Client) run() {
 		case <-c.quit:
 			return
 		case <-tick.C:
-			wg.Go(c.fetch) // at most fetchTimeout/fetchPeriod at a time
+			wg.Go(func() { _, _ = c.Get() }) // at most fetchTimeout/fetchPeriod at a time
 		}
 	}
 }
 
-func (c *Client) fetch() {
+// Get fetches the page once more, now.
+func (c *Client) Get() (string, error) {
 	asked := time.Now()
 	page, err := c.once()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.tried++
 	if err == nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
 		c.answers = append(c.answers, answer{asked, time.Now(), page})
 	}
+	return page, err
 }
 
 func (c *Client) once() (string, error) {
@@ -121,9 +121,6 @@ func (c *Client) once() (string, error) {
 	}
 	return strings.TrimSpace(string(body)), err
 }
-
-// Get fetches the page once, now.
-func (c *Client) Get() (string, error) { return c.once() }
 
 // AnsweredSince tells who answered first a request made after that time; "" if
 // nobody did.
@@ -161,6 +158,24 @@ func (c *Client) Outages(least time.Duration) []Outage {
 	}
 	add(answer{came: time.Now()})
 	return out
+}
+
+// Takeover is the outage between the last page of one node and the first page
+// of another; ok is false while nobody else has answered.
+func (c *Client) Takeover(from string) (o Outage, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	answers := slices.Clone(c.answers)
+	slices.SortFunc(answers, func(a, b answer) int { return a.came.Compare(b.came) })
+	for _, a := range answers {
+		switch {
+		case a.page == from:
+			o = Outage{From: a.came, Before: from}
+		case !o.From.IsZero() && o.After == "":
+			o.To, o.After = a.came, a.page
+		}
+	}
+	return o, o.After != ""
 }
 
 // Longest is the longest outage; its duration is 0 where there was none.

@@ -47,7 +47,9 @@ var environment = []string{
 }
 
 // Exec runs a command inside the node as its administrator.
-func (n *Node) Exec(ctx context.Context, argv ...string) Result { return n.ExecInput(ctx, nil, argv...) }
+func (n *Node) Exec(ctx context.Context, argv ...string) Result {
+	return n.ExecInput(ctx, nil, argv...)
+}
 
 // Shell runs a shell command line inside the node.
 func (n *Node) Shell(ctx context.Context, line string) Result {

@@ -51,7 +51,7 @@ func Missing() string {
 }
 
 // Start builds and installs the stack, makes the machines and boots them.
-func Start(ctx context.Context, opt Options) (l *Lab, err error) {
+func Start(ctx context.Context, opt Options) (*Lab, error) {
 	if opt.Nodes < 1 || opt.Nodes > 50 {
 		return nil, fmt.Errorf("lab: %d nodes", opt.Nodes)
 	}
@@ -62,34 +62,37 @@ func Start(ctx context.Context, opt Options) (l *Lab, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("lab: %w", err)
 	}
-	l = &Lab{dir: dir, opt: opt}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, l.Down())
-		}
-	}()
-	if l.reaper, err = startReaper(dir); err != nil {
-		return nil, err
+	l := &Lab{dir: dir, opt: opt}
+	if err := l.make(ctx); err != nil {
+		return nil, errors.Join(err, l.Down())
 	}
-	opt.Log("lab: installing")
+	return l, nil
+}
+
+func (l *Lab) make(ctx context.Context) (err error) {
+	if l.reaper, err = startReaper(l.dir); err != nil {
+		return err
+	}
+	l.opt.Log("lab: installing")
 	if err := l.install(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	if l.hub, err = newHub(); err != nil {
-		return nil, err
+		return err
 	}
 	if l.fence, err = newFence(l); err != nil {
-		return nil, err
+		return err
 	}
-	for i := range opt.Nodes {
-		n := &Node{lab: l, index: i + 1, Name: "node" + strconv.Itoa(i+1), dir: filepath.Join(dir, "node"+strconv.Itoa(i+1))}
+	for i := range l.opt.Nodes {
+		name := "node" + strconv.Itoa(i+1)
+		n := &Node{lab: l, index: i + 1, Name: name, dir: filepath.Join(l.dir, name)}
 		if err := n.create(ctx); err != nil {
-			return nil, err
+			return err
 		}
 		l.nodes = append(l.nodes, n)
 	}
-	opt.Log("lab: booting %d nodes", opt.Nodes)
-	return l, l.Boot(ctx)
+	l.opt.Log("lab: booting %d nodes", l.opt.Nodes)
+	return l.Boot(ctx)
 }
 
 // Boot powers on every node that is off.

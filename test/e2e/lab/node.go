@@ -82,11 +82,11 @@ func (n *Node) create(ctx context.Context) error {
 	if err := os.MkdirAll(filepath.Join(n.Root(), WebRoot), 0o755); err != nil {
 		return fmt.Errorf("lab: %w", err)
 	}
+	if _, err := os.Stat(filepath.Join(n.Root(), "usr/lib/sysusers.d/quorate.conf")); err != nil {
+		return n.keepLogs() // another stack, with its accounts in its image
+	}
 	// What the installer does on a machine that runs.
 	for _, c := range [][]string{{"systemd-sysusers", "--root=" + n.Root(), "quorate.conf"}, {"systemd-tmpfiles", "--root=" + n.Root(), "--create", "quorate.conf"}} {
-		if n.lab.opt.Image != "" {
-			break // an image has its accounts
-		}
 		if out, err := exec.CommandContext(ctx, c[0], c[1:]...).CombinedOutput(); err != nil {
 			return fmt.Errorf("lab: %s: %s: %w\n%s", n.Name, c[0], err, out)
 		}
