@@ -146,6 +146,21 @@ func TestHowToFindOutWhomADeviceCanFence(t *testing.T) {
 	}
 }
 
+func TestListsOfDevices(t *testing.T) {
+	for in, want := range map[string]string{
+		"node1,\nnode2,alias,OFF\r\n": "node1 node2 alias",
+		"1,node1,on\n2,node2,UNKNOWN": "1 node1 2 node2 UNKNOWN",
+		`a\nb;c`:                       "a b c",
+		"variable 'foo' is invalid\nb": "b",
+		"node1:7 (x) n.example.org":    "node1 n.example.org",
+		"":                             "",
+	} {
+		if got := strings.Join(ParseHosts(in), " "); got != want {
+			t.Errorf("%q: %q, not %q", in, got, want)
+		}
+	}
+}
+
 func TestWhenAFailedActionIsTriedAgain(t *testing.T) {
 	failed := agents.Result{Exit: agents.GenericError}
 	for _, c := range []struct {

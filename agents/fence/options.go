@@ -156,22 +156,42 @@ func span(v string) (time.Duration, bool) {
 }
 
 // ParseHosts reads a list of nodes as administrators and agents write it:
-// separated by commas, semicolons and white space. Of an agent's list, a line is
-// a node followed by its aliases, so that all names are wanted. The result has
-// no name twice.
+// separated by commas, semicolons and white space, or by the two characters \n.
+// Of an agent's list, a line is a node followed by its aliases, so that all names
+// are wanted; power states among them, and lines in which a device complains
+// about parameters, are not. A name ends where a character follows that node
+// names do not have. The result has no name twice.
 func ParseHosts(s string) []string {
-	fields := strings.FieldsFunc(s, func(r rune) bool {
-		return r == ',' || r == ';' || r == ' ' || r == '\t' || r == '\n' || r == '\r'
-	})
-	seen := make(map[string]bool, len(fields))
+	seen := map[string]bool{}
 	var names []string
-	for _, f := range fields {
-		if !seen[f] {
+	for line := range strings.SplitSeq(strings.ReplaceAll(s, `\n`, "\n"), "\n") {
+		if strings.Contains(line, "invalid") || strings.Contains(line, "variable") {
+			continue
+		}
+		for _, f := range strings.FieldsFunc(line, func(r rune) bool {
+			return r == ',' || r == ';' || r == ' ' || r == '\t' || r == '\r' || r == '\v' || r == '\f'
+		}) {
+			f = hostPrefix(f)
+			if f == "" || seen[f] || strings.EqualFold(f, "on") || strings.EqualFold(f, "off") {
+				continue
+			}
 			seen[f] = true
 			names = append(names, f)
 		}
 	}
 	return names
+}
+
+// hostPrefix is the part of s that can be a node's name.
+func hostPrefix(s string) string {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '-', c == '.':
+		default:
+			return s[:i]
+		}
+	}
+	return s
 }
 
 // ParseHostMap reads node:port pairs separated by semicolons or blanks; the
