@@ -107,7 +107,7 @@ type dcState struct {
 	ready       bool // the first writes of the takeover are out
 	book        *join.Round
 	waived      map[messaging.MemberID]bool // members that are not waited for any more
-	boots       map[messaging.NodeID]string
+	features    map[messaging.MemberID]string
 	expectDown  map[messaging.NodeID]bool
 	written     map[messaging.NodeID]string        // node_state attributes as last written
 	expectGone  map[string]int                     // node uuid → deletions of our own under way
@@ -135,7 +135,7 @@ func New(cfg Config) *Core {
 
 func newDCState() *dcState {
 	return &dcState{
-		book: join.New(0), waived: map[messaging.MemberID]bool{}, boots: map[messaging.NodeID]string{},
+		book: join.New(0), waived: map[messaging.MemberID]bool{}, features: map[messaging.MemberID]string{},
 		expectDown: map[messaging.NodeID]bool{},
 		written:    map[messaging.NodeID]string{}, expectGone: map[string]int{}, writes: map[Token]func(cib.Version, error){},
 		te: newEngineState(),

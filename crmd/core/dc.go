@@ -219,10 +219,12 @@ func (c *Core) syncNodeStates() {
 		}
 		c.written[n.ID] = words
 		e := document.New("node_state", "id", n.UUID(), "uname", n.Name)
-		for _, a := range attrs {
+		for i, a := range attrs {
+			if i == 2 {
+				document.Set(e, "crm-debug-origin", "do_state_transition")
+			}
 			document.Set(e, a[0], a[1])
 		}
-		document.Set(e, "crm-debug-origin", "do_state_transition")
 		c.writeStatus("node state of "+n.Name, e)
 	}
 }
@@ -330,7 +332,7 @@ func (c *Core) onJoinRequest(from messaging.MemberID, n *peer.Node, r *wire.Join
 		c.syncNodeStates()
 	} else {
 		c.book.Finalize(from)
-		c.boots[n.ID] = r.Boot
+		c.features[from] = r.FeatureSet
 	}
 	c.send(&wire.Message{JoinAck: ack})
 	c.checkJoin()
@@ -359,6 +361,9 @@ func (c *Core) onJoinConfirm(from messaging.MemberID, n *peer.Node, j *wire.Join
 	c.logf(Info, "node joined", "node", n.Name, "join_id", j.JoinID)
 	c.addNode(n)
 	c.adoptHistory(n, lrm)
+	if was := c.seen.attr(n.UUID(), "#feature-set"); was != c.features[from] {
+		c.setAttr(cib.AttrUpdate{Node: n.Name, Name: "#feature-set", Value: c.features[from]}, nil)
+	}
 	c.syncNodeStates()
 	c.abort(transition.Infinity, "node "+n.Name+" joined")
 	c.checkJoin()
@@ -369,7 +374,7 @@ func (c *Core) onJoinConfirm(from messaging.MemberID, n *peer.Node, j *wire.Join
 func (c *Core) adoptHistory(n *peer.Node, lrm *etree.Element) {
 	state := c.nodeState(n)
 	if state != nil {
-		if c.seen.hasAttr(n.UUID(), "shutdown") {
+		if c.seen.attr(n.UUID(), "shutdown") != "" {
 			// It asked to be shut down in an earlier life.
 			c.setAttr(cib.AttrUpdate{Node: n.Name, Name: "shutdown", Delete: true}, nil)
 		}

@@ -266,7 +266,7 @@ func (c *Core) markDown(n *peer.Node, then func(error)) {
 	c.expectDown[n.ID] = true
 	delete(c.lostAt, n.ID)
 	e := document.New("node_state", "id", n.UUID(), "uname", n.Name, "in_ccm", "false", "crmd", "offline",
-		"join", "down", "expected", "down", "crm-debug-origin", "send_stonith_update")
+		"crm-debug-origin", "send_stonith_update", "join", "down", "expected", "down")
 	c.written[n.ID] = fmt.Sprint([][2]string{{"in_ccm", "false"}, {"crmd", "offline"}, {"join", "down"}, {"expected", "down"}})
 	c.writeStatus("fencing of "+n.Name, e)
 	c.deleteOwn(n.UUID(), fmt.Sprintf("//node_state[@id='%s']/transient_attributes", n.UUID()), nil)

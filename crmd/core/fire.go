@@ -219,11 +219,11 @@ func (c *Core) countFailure(node, rsc, op string, interval time.Duration, ignore
 		return
 	}
 	suffix := "-" + rsc + "#" + op + "_" + strconv.FormatInt(interval.Milliseconds(), 10)
+	c.setAttr(cib.AttrUpdate{Node: node, Name: "last-failure" + suffix, Value: strconv.FormatInt(c.now.Wall.Unix(), 10)}, nil)
 	if !ignore {
 		c.logf(Info, "Updating failcount for "+rsc+" on "+node+" after failed "+op, "update", value)
 		c.setAttr(cib.AttrUpdate{Node: node, Name: "fail-count" + suffix, Value: value}, nil)
 	}
-	c.setAttr(cib.AttrUpdate{Node: node, Name: "last-failure" + suffix, Value: strconv.FormatInt(c.now.Wall.Unix(), 10)}, nil)
 }
 
 // onAck takes in the result of an action that leaves no record.

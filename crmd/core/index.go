@@ -180,11 +180,10 @@ func transientAttrs(state *etree.Element) map[string]string {
 	return m
 }
 
-func (x *index) hasAttr(uuid, name string) bool {
-	n := x.nodes[uuid]
-	if n == nil {
-		return false
+// attr gives a transient attribute of a node, "" where it is not set.
+func (x *index) attr(uuid, name string) string {
+	if n := x.nodes[uuid]; n != nil {
+		return n.attrs[name]
 	}
-	_, has := n.attrs[name]
-	return has
+	return ""
 }

@@ -112,6 +112,7 @@ func (c *Core) memberLeft(l messaging.MemberChange) {
 	}
 	c.book.Remove(l.Member)
 	delete(c.waived, l.Member)
+	delete(c.features, l.Member)
 	if l.Reason == messaging.ReasonLeave {
 		c.expectDown[n.ID] = true
 	}

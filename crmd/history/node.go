@@ -202,11 +202,11 @@ func (n *Node) Update(rsc string, records []*etree.Element, origin Origin) *etre
 }
 
 func agentAttrs(r *Resource) []string {
-	attrs := []string{"id", r.ID, "class", r.Agent.Class}
+	attrs := []string{"id", r.ID, "type", r.Agent.Type, "class", r.Agent.Class}
 	if r.Agent.Provider != "" {
 		attrs = append(attrs, "provider", r.Agent.Provider)
 	}
-	return append(attrs, "type", r.Agent.Type)
+	return attrs
 }
 
 // MadeUpFailure is the result that `crm_resource --fail` reports: a failed
