@@ -148,8 +148,8 @@ func TestHowToFindOutWhomADeviceCanFence(t *testing.T) {
 
 func TestListsOfDevices(t *testing.T) {
 	for in, want := range map[string]string{
-		"node1,\nnode2,alias,OFF\r\n": "node1 node2 alias",
-		"1,node1,on\n2,node2,UNKNOWN": "1 node1 2 node2 UNKNOWN",
+		"node1,\nnode2,alias,OFF\r\n":  "node1 node2 alias",
+		"1,node1,on\n2,node2,UNKNOWN":  "1 node1 2 node2 UNKNOWN",
 		`a\nb;c`:                       "a b c",
 		"variable 'foo' is invalid\nb": "b",
 		"node1:7 (x) n.example.org":    "node1 n.example.org",
