@@ -139,10 +139,13 @@ func (b *callbook) fenced(c *Core, e fencing.Event) {
 func (c *Core) RequestShutdown(now Time, t Token) {
 	c.call(now, t, func() error {
 		c.calls.shutdown = append(c.calls.shutdown, t)
-		if c.member == (messaging.MemberID{}) || c.joined == 0 {
-			// Not in the cluster: nobody can drain this node, and nothing was
-			// started here since the controller began.
-			c.leave("shutdown before this node had joined")
+		if !c.lrm.ready {
+			c.leave("shutdown before anything was known here")
+			return nil
+		}
+		c.emit(SetTimer{Name: timerAlone, At: now.Mono + alonePatience})
+		if c.member == (messaging.MemberID{}) {
+			c.shutDownAlone()
 			return nil
 		}
 		if len(c.calls.shutdown) > 1 {

@@ -190,3 +190,16 @@ func TestAllNodesMayShutDownAtOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestANodeWithoutADCStopsItsOwnResources(t *testing.T) {
+	c := formed(t, 72, plain())
+	on := c.runningOn("r0")
+	n := c.nodes[on[4]-'1']
+	n.inGroup = false
+	n.do(func(now Time) { n.core.GroupLost(now) })
+	c.after(0, func() { n.do(func(now Time) { n.core.RequestShutdown(now, 9999) }) })
+	c.waitFor("shutdown", time.Minute, func() bool { _, ok := n.replies[9999]; return ok })
+	if len(n.lrm.active) > 0 {
+		c.fatalf("left with %v active", n.lrm.active)
+	}
+}

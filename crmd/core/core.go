@@ -76,10 +76,12 @@ type Core struct {
 	haveView  bool
 	peers     *peer.Cache
 	// lostAt is when a node's controller was lost without having left.
-	lostAt   map[messaging.NodeID]time.Duration
-	election *election.Election
-	started  time.Duration
-	leaving  bool
+	lostAt     map[messaging.NodeID]time.Duration
+	election   *election.Election
+	started    time.Duration
+	leaving    bool
+	alone      bool // shutting down without a DC
+	aloneTried map[string]bool
 	// settled tells that the cluster is past its cold start: a DC has computed.
 	settled bool
 
@@ -127,7 +129,7 @@ func New(cfg Config) *Core {
 	c := &Core{
 		cfg: cfg, state: fsa.Starting, peers: peer.New(), election: election.New(),
 		fence: fencing.New(cfg.Name), dcState: newDCState(), calls: newCallbook(),
-		lostAt: map[messaging.NodeID]time.Duration{},
+		lostAt: map[messaging.NodeID]time.Duration{}, aloneTried: map[string]bool{},
 	}
 	c.lrm = newLocal(history.NewNode(strconv.FormatUint(uint64(cfg.Self), 10), cfg.Name))
 	return c

@@ -417,6 +417,7 @@ func (c *Core) record(res lrmd.Result) {
 		"call_id", res.CallID, "op_status", int(res.Status), "exit_reason", res.ExitReason, "ran", res.Ran)
 	records := c.lrm.node.Add(res, history.OriginUpdate, c.lrm.meta[res.Op.Agent])
 	c.ownUpdate(c.lrm.node.Update(res.Op.Resource, records, history.OriginUpdate), nil)
+	c.stoppedAlone(res)
 }
 
 // ownUpdate writes a fragment of this node's state.

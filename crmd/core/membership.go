@@ -36,6 +36,9 @@ func (c *Core) GroupLost(now Time) {
 		c.election.Begin("", nil)
 		c.setDC(messaging.MemberID{}, "the messaging daemon went away")
 		c.input(fsa.InError, "the messaging daemon went away")
+		if len(c.calls.shutdown) > 0 {
+			c.emit(SetTimer{Name: timerAlone, At: now.Mono + alonePatience})
+		}
 	})
 }
 

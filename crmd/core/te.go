@@ -21,10 +21,11 @@ import (
 
 // Bounds of the DC's cycle.
 const (
-	computeRetry  = time.Second // after the policy engine or the transition engine failed
-	ringPatience  = time.Second // for the quorum view to follow a configuration change
-	recheckFloor  = time.Second // the soonest recheck
-	cancelledName = "cancel"    // operation of an action that ends a recurring one
+	runRetry      = 250 * time.Millisecond // for the transition engine to be back
+	computeRetry  = time.Second            // after the policy engine or the transition engine failed
+	ringPatience  = time.Second            // for the quorum view to follow a configuration change
+	recheckFloor  = time.Second            // the soonest recheck
+	cancelledName = "cancel"               // operation of an action that ends a recurring one
 	recheckUsual  = 15 * time.Minute
 )
 
@@ -283,6 +284,7 @@ func (c *Core) TransitionLost(now Time, err error) {
 			}
 			c.te.orphans[id] = f
 		}
+		c.te.notBefore = now.Mono + runRetry
 		if errors.Is(err, transition.ErrInvalid) {
 			c.te.notBefore = now.Mono + computeRetry
 		}

@@ -21,6 +21,7 @@ const (
 	timerFence    = "fence"
 	timerRefence  = "refence"
 	timerOrphans  = "orphans"
+	timerAlone    = "alone"
 )
 
 // TimerFired tells that a timer's time has come.
@@ -46,6 +47,12 @@ func (c *Core) TimerFired(now Time, name string) {
 		case timerFence:
 			for _, e := range c.fenceOut(c.fence.Tick(c.now.Mono, c.now.Wall, c.runners())) {
 				c.emit(e)
+			}
+		case timerAlone:
+			if c.alone && !c.leaving {
+				c.stopNext()
+			} else {
+				c.shutDownAlone()
 			}
 		case timerOrphans:
 			c.orphansOver()

@@ -29,6 +29,23 @@ type Resource struct {
 	Recurring map[string]lrmd.Op
 }
 
+// Active tells whether the last operation that does not recur left the resource
+// running, as far as is known.
+func (r *Resource) Active() bool {
+	last := r.Records[r.ID+"_last_0"]
+	if last == nil {
+		return false
+	}
+	rc := document.Get(last, "rc-code")
+	switch document.Get(last, "operation") {
+	case "stop", "migrate_to":
+		return rc != "0"
+	case "monitor":
+		return rc == "0" || rc == "8"
+	}
+	return true
+}
+
 // A Node is the operation history of this node.
 type Node struct {
 	uuid, name string
