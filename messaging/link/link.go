@@ -21,8 +21,11 @@ type Config struct {
 	// Refusals is how many answers "port unreachable" in a row, with no packet
 	// of the peer among them, count as death.
 	Refusals int
-	// RefusedSilence is the silence that is needed beside the refusals, so that
-	// forged answers alone do nothing against a peer that is heard.
+	// RefusedSilence is the silence that is needed beside the refusals. A refusal
+	// proves that the daemon is gone, not the machine: its resources still run
+	// there, and its unit is about to start it again. So the silence has to be
+	// longer than such a restart takes; it also makes forged answers harmless
+	// against a peer that is heard.
 	RefusedSilence time.Duration
 }
 
@@ -30,6 +33,9 @@ type Config struct {
 const (
 	DefaultInterval = 120 * time.Millisecond
 	DefaultRefusals = 3
+	// RestartGrace is the default of RefusedSilence: what a killed daemon is
+	// given to be started again.
+	RestartGrace = 700 * time.Millisecond
 	// MinIntervals is the least number of intervals in the limit.
 	MinIntervals = 3
 	// limitShare is the part of the token timeout, in percent, that is the
@@ -41,7 +47,7 @@ const (
 func DefaultConfig(token time.Duration) Config {
 	c := Config{Interval: DefaultInterval, Refusals: DefaultRefusals}
 	c.Limit = max(token*limitShare/100, MinIntervals*c.Interval)
-	c.RefusedSilence = 2 * c.Interval
+	c.RefusedSilence = RestartGrace
 	return c
 }
 

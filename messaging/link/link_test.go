@@ -114,3 +114,31 @@ func TestPausedProcessAccusesNobody(t *testing.T) {
 		c.Heard(2, 0)
 	}
 }
+
+func TestRefusedPeerIsGoneAfterTheGraceOfARestart(t *testing.T) {
+	cfg := DefaultConfig(5 * time.Second)
+	c, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Add(2, 0)
+	c.Heard(2, 0)
+	var now time.Duration
+	c.Tick(now)
+	for range cfg.Refusals {
+		c.Refused(2, 0)
+	}
+	for now < 2*RestartGrace {
+		now += cfg.Tick()
+		for _, a := range c.Tick(now) {
+			if _, ok := a.(*PeerDown); !ok {
+				continue
+			}
+			if d := now - RestartGrace; d.Abs() > 2*cfg.Tick() {
+				t.Errorf("down after %s, want %s within two ticks", now, RestartGrace)
+			}
+			return
+		}
+	}
+	t.Error("never down")
+}
