@@ -96,7 +96,7 @@ func (p process) run(ctx context.Context, setup func(fs *flag.FlagSet) func(cont
 		}
 		return exitUsage
 	}
-	log, err := newLogger(p.stderr, p.name, *level, p.getenv("JOURNAL_STREAM") != "")
+	log, err := newLogger(p.stderr, p.name, *level, isJournal(p.stderr, p.getenv("JOURNAL_STREAM")))
 	if err != nil {
 		fmt.Fprintf(p.stderr, "%s: %v\n", p.name, err)
 		return exitUsage

@@ -8,12 +8,15 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -132,5 +135,25 @@ func TestJournalLinesCarryPriority(t *testing.T) {
 	}
 	if log.Enabled(t.Context(), slog.LevelDebug) {
 		t.Error("debug is enabled at level info")
+	}
+}
+
+func TestJournalIsTheStreamThatSystemdNames(t *testing.T) {
+	f, err := os.CreateTemp(t.TempDir(), "stderr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := fi.Sys().(*syscall.Stat_t)
+	stream := fmt.Sprintf("%d:%d", st.Dev, st.Ino)
+	if !isJournal(f, stream) {
+		t.Error("the stream is not recognized")
+	}
+	if isJournal(f, "8:1") || isJournal(f, "") || isJournal(io.Discard, stream) {
+		t.Error("something else is taken for the journal")
 	}
 }

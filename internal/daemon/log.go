@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"sync"
+	"syscall"
 )
 
 // newLogger writes records as key=value lines. Under the journal each line
@@ -24,6 +26,22 @@ func newLogger(w io.Writer, name, level string, journal bool) (*slog.Logger, err
 		return slog.New(h).With("daemon", name), nil
 	}
 	return slog.New(newJournalHandler(w, lv)), nil
+}
+
+// isJournal tells whether w is the stream to the journal that systemd names in
+// JOURNAL_STREAM, device and inode. A daemon whose output goes elsewhere, though
+// something above it runs under systemd, inherits the variable all the same.
+func isJournal(w io.Writer, stream string) bool {
+	f, ok := w.(*os.File)
+	if !ok || stream == "" {
+		return false
+	}
+	fi, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	st, ok := fi.Sys().(*syscall.Stat_t)
+	return ok && stream == fmt.Sprintf("%d:%d", st.Dev, st.Ino)
 }
 
 // A journalHandler holds one text handler for each priority.
