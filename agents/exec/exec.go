@@ -78,6 +78,7 @@ func (r Runner) Run(ctx context.Context, c Command) Outcome {
 		out.Cancelled, out.Ended = true, out.Started
 		return out
 	}
+	keepToOneself()
 	s, err := openStreams(c)
 	if err != nil {
 		out.Err, out.Ended = err, ck.Wall()

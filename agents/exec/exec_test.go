@@ -106,6 +106,22 @@ func TestProgramHasItsOwnSessionAndDevNull(t *testing.T) {
 	}
 }
 
+func TestProgramInheritsNothing(t *testing.T) {
+	r, w, err := os.Pipe() // of this process alone
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _, _ = r.Close(), w.Close() }()
+	c := sh("ls /proc/self/fd; cat /proc/self/oom_score_adj; grep -E 'Sig(Blk|Ign)' /proc/self/status")
+	c.Dir = "/"
+	o := Runner{}.Run(t.Context(), c)
+	// 3 is the folder that ls reads.
+	want := "0\n1\n2\n3\n0\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n"
+	if string(o.Stdout) != want {
+		t.Errorf("%q, not %q", o.Stdout, want)
+	}
+}
+
 func TestDeathBySignal(t *testing.T) {
 	if o := (Runner{}).Run(t.Context(), sh("kill -SEGV $$")); o.Signal != syscall.SIGSEGV || o.TimedOut {
 		t.Errorf("%+v", o)

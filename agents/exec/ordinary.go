@@ -4,11 +4,23 @@
 package exec
 
 import (
+	"math"
 	"os"
 	"strconv"
 	"strings"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
+
+// keepToOneself makes sure once that what this process was itself given by its
+// parent, apart from the standard streams, does not reach its children; what it
+// opens itself never does.
+var keepToOneself = sync.OnceFunc(func() {
+	const firstOther = 3
+	// A kernel that does not know the call passes on what it was given.
+	_ = unix.CloseRange(firstOther, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC)
+})
 
 // protected tells whether this process is spared when memory runs out, which
 // its children would inherit.
