@@ -9,9 +9,6 @@ import (
 	"time"
 )
 
-// schedulerUnderTest decides in all simulated clusters.
-var schedulerUnderTest = real
-
 const head = `<configuration><crm_config><cluster_property_set id="o">
 <nvpair id="o1" name="stonith-enabled" value="%s"/></cluster_property_set></crm_config><nodes/><resources>
 <primitive id="r0" class="ocf" provider="pacemaker" type="Dummy"><operations><op id="r0m" name="monitor" interval="10s"/></operations></primitive>

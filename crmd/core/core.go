@@ -106,7 +106,6 @@ type Core struct {
 // dcState is what only a DC has; it is made anew at each takeover.
 type dcState struct {
 	am          bool
-	ready       bool // the first writes of the takeover are out
 	book        *join.Round
 	waived      map[messaging.MemberID]bool // members that are not waited for any more
 	features    map[messaging.MemberID]string

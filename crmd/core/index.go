@@ -14,9 +14,8 @@ import (
 
 // index is what was last seen in the document, as far as changes of it matter.
 type index struct {
-	nodes   map[string]*nodeIndex // by node uuid
-	config  string                // digest of the configuration, of snapshots
-	tickets string
+	nodes  map[string]*nodeIndex // by node uuid
+	config string                // digest of the configuration, of snapshots
 }
 
 type nodeIndex struct {

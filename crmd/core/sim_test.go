@@ -104,7 +104,7 @@ func newCluster(t *testing.T, seed uint64, n int, config string) *cluster {
 		fenceOK: func(string) bool { return true }, fenced: map[string]int{}, failures: map[string]int{},
 		check: newChecker(),
 	}
-	c.schedule = schedulerUnderTest
+	c.schedule = decide
 	for i := range n {
 		c.nodes = append(c.nodes, &simNode{c: c, i: i, id: messaging.NodeID(i + 1), name: fmt.Sprintf("node%d", i+1)})
 	}

@@ -35,7 +35,6 @@ type engineState struct {
 	last      int    // number of the last transition
 	dirty     bool   // a computation is wanted
 	why       string
-	since     time.Duration // of dirty
 	computing Token         // under way, 0 for none
 	source    string        // file of the input of the last computation
 	notBefore time.Duration // computing failed: pause

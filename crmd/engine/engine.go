@@ -222,9 +222,9 @@ func (e *Engine) report(eff core.Effect) {
 			ch <- x
 		}
 	case core.Log:
-		e.cfg.Log.Log(e.ctx, level(x.Level), x.Msg, x.Attrs...)
+		e.cfg.Log.Log(e.ctx, level(x.Level), x.Msg, x.Attrs...) //nolint:sloglint // sentences of Pacemaker that people and tools look for
 	case core.StateChanged:
-		e.cfg.Log.Info("State transition "+string(x.From)+" -> "+string(x.To), "from", x.From, "to", x.To, "input", x.Input, "cause", x.Cause)
+		e.cfg.Log.Info("State transition "+string(x.From)+" -> "+string(x.To), "from", x.From, "to", x.To, "input", x.Input, "cause", x.Cause) //nolint:sloglint // as above
 		if o := e.cfg.Observer; o != nil {
 			o.State(string(x.From), string(x.To))
 		}

@@ -5,6 +5,7 @@ package fencing
 
 import (
 	"cmp"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -44,9 +45,7 @@ func Devices(root *etree.Element) []Device {
 		}
 		id := document.ID(p)
 		params := nvpairs(root, e, "instance_attributes")
-		for k, v := range nvpairs(root, p, "instance_attributes") {
-			params[k] = v
-		}
+		maps.Copy(params, nvpairs(root, p, "instance_attributes"))
 		list = append(list, Device{
 			ID: id, Agent: document.Get(e, "type"), Params: params,
 			Banned: bans(root, id), Active: active(root, id),
@@ -240,7 +239,7 @@ func topology(root *etree.Element, devices []Device, target string) ([][]Device,
 		}
 		lv := level{index: index}
 		complete := true
-		for _, id := range strings.Split(document.Get(l, "devices"), ",") {
+		for id := range strings.SplitSeq(document.Get(l, "devices"), ",") {
 			at := slices.IndexFunc(devices, func(d Device) bool { return d.ID == strings.TrimSpace(id) })
 			if at < 0 {
 				complete = false

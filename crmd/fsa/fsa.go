@@ -3,6 +3,8 @@
 
 package fsa
 
+import "maps"
+
 // State is a state of the controller.
 type State string
 
@@ -89,13 +91,8 @@ var table = map[State]row{
 }
 
 func with(base, more row) row {
-	r := row{}
-	for in, to := range base {
-		r[in] = to
-	}
-	for in, to := range more {
-		r[in] = to
-	}
+	r := maps.Clone(base)
+	maps.Copy(r, more)
 	return r
 }
 

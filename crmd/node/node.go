@@ -48,7 +48,12 @@ func Run(ctx context.Context, env *daemon.Env) error {
 	serveCtx, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	served := make(chan error, 1)
 	go func() { served <- ipc.Serve(serveCtx, server.New(lazy, env.Log), lis) }()
-	defer func() { stopServing(); <-served }()
+	defer func() {
+		stopServing()
+		if err := <-served; err != nil {
+			env.Log.Warn("socket not closed well", "error", err.Error())
+		}
+	}()
 	env.SetHealth(lazy.Health)
 	env.Ready()
 

@@ -39,7 +39,6 @@ type synapse struct {
 	order   int
 	waiting int // inputs that are not done yet
 	open    int // own actions that are not done yet
-	failed  bool
 	state   synState
 }
 

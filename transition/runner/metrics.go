@@ -72,7 +72,8 @@ func (e *Engine) Healthy(ctx context.Context) error {
 		return ctx.Err()
 	}
 	select {
-	case <-c.reply:
+	case err := <-c.reply:
+		return err
 	case <-r.quit:
 	case <-ctx.Done():
 		return ctx.Err()
