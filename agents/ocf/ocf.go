@@ -41,7 +41,8 @@ var (
 type Config struct {
 	// Dirs are the resource.d directories, in order of preference.
 	Dirs []string
-	// Root is OCF_ROOT for the agents: the folder of lib/heartbeat.
+	// Root is OCF_ROOT for agents beside whose folder there is no library of
+	// their own; where it has none either it is /usr/lib/ocf.
 	Root string
 	// Env is the environment that every agent has; see [BaseEnv].
 	Env []string
@@ -61,7 +62,7 @@ func New(cfg Config) *Class {
 	if cfg.Dir == "" {
 		cfg.Dir = "/"
 	}
-	if cfg.Root == "" {
+	if cfg.Root == "" || !hasLibrary(cfg.Root) {
 		cfg.Root = "/usr/lib/ocf"
 	}
 	return &Class{cfg: cfg, cache: metadata.NewCache(cfg.Exec.Clock)}
@@ -92,7 +93,7 @@ func (c *Class) Run(ctx context.Context, req agents.Request) agents.Result {
 	case !agents.ValidName(req.Action):
 		return agents.Failed(agents.Unimplemented, agents.StatusInvalid, "not an action: %q", req.Action)
 	}
-	env, err := c.environ(req)
+	env, err := c.environ(path, req)
 	if err != nil {
 		return agents.Failed(agents.InvalidParam, agents.StatusInvalid, "%v", err)
 	}
@@ -109,11 +110,26 @@ func (c *Class) Run(ctx context.Context, req agents.Request) agents.Result {
 	return r
 }
 
-// environ makes an agent's environment.
-func (c *Class) environ(req agents.Request) ([]string, error) {
+// root is where an agent finds its library: beside resource.d, where there is
+// one. A relocated node may run agents of its own and those of the machine.
+func (c *Class) root(path string) string {
+	own := filepath.Dir(filepath.Dir(filepath.Dir(path)))
+	if hasLibrary(own) {
+		return own
+	}
+	return c.cfg.Root
+}
+
+func hasLibrary(root string) bool {
+	st, err := os.Stat(filepath.Join(root, "lib", "heartbeat"))
+	return err == nil && st.IsDir()
+}
+
+// environ makes the environment of the agent that lies at path.
+func (c *Class) environ(path string, req agents.Request) ([]string, error) {
 	env := slices.Clone(c.cfg.Env)
 	env = append(env,
-		"OCF_ROOT="+c.cfg.Root,
+		"OCF_ROOT="+c.root(path),
 		"OCF_RA_VERSION_MAJOR=1", "OCF_RA_VERSION_MINOR=1",
 		"OCF_EXIT_REASON_PREFIX="+reasonPrefix,
 		"OCF_RESOURCE_INSTANCE="+req.Instance,
@@ -181,7 +197,7 @@ func (c *Class) Metadata(ctx context.Context, provider, typ string) (string, err
 
 func (c *Class) ask(ctx context.Context, path, provider, typ string) (string, error) {
 	req := agents.Request{Provider: provider, Type: typ, Instance: typ, Action: "meta-data", Timeout: MetadataTimeout}
-	env, err := c.environ(req)
+	env, err := c.environ(path, req)
 	if err != nil {
 		return "", err
 	}

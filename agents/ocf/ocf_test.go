@@ -82,8 +82,24 @@ X=y
 	}
 }
 
+func TestAgentsFindTheirOwnLibrary(t *testing.T) {
+	own, bare := t.TempDir(), t.TempDir()
+	if err := os.MkdirAll(filepath.Join(own, "lib/heartbeat"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	const script = "#!/bin/sh\necho $OCF_ROOT"
+	write(t, filepath.Join(own, "resource.d"), "p", "T", script)
+	write(t, filepath.Join(bare, "resource.d"), "p", "T", script)
+	for dir, want := range map[string]string{own: own, bare: "/usr/lib/ocf"} {
+		r := New(Config{Dirs: []string{filepath.Join(dir, "resource.d")}}).Run(t.Context(), request("start"))
+		if got := strings.TrimSpace(string(r.Stdout)); got != want {
+			t.Errorf("%s, not %s", got, want)
+		}
+	}
+}
+
 func TestProbesHaveNoInterval(t *testing.T) {
-	env, err := New(Config{}).environ(request("monitor"))
+	env, err := New(Config{}).environ("/a/b/c", request("monitor"))
 	if err != nil || slices.ContainsFunc(env, func(e string) bool { return strings.Contains(e, "CRM_meta_interval") }) {
 		t.Error(env, err)
 	}

@@ -50,7 +50,7 @@ func New(cfg Config) *Table {
 	}
 	t := &Table{
 		ocf: ocf.New(ocf.Config{
-			Dirs: ocf.Dirs(paths.Root, agentPath), Root: paths.OCFRoot(), Env: base, Dir: workDir(paths), Exec: run,
+			Dirs: ocf.Dirs(paths.Root, agentPath), Env: base, Dir: workDir(paths), Exec: run,
 		}),
 		fence: fence.New(fence.Config{
 			Dirs: fence.Dirs(paths.Root), Env: base, Exec: run, State: filepath.Join(paths.RunDir(), "lrmd", "stonith"),
