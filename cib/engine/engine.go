@@ -101,7 +101,7 @@ type Engine struct {
 	calls   map[uint64]*call
 	callID  uint64
 	timers  map[string]clock.Timer
-	diskErr error
+	ticking bool
 }
 
 // identity is who this node is, as far as it is known.
@@ -239,11 +239,18 @@ func (e *Engine) run() {
 	}
 }
 
-// tell lets metrics and error texts know what the replica is at.
+// tell lets metrics and error texts know what the replica is at, and keeps the
+// time for it.
 func (e *Engine) tell() {
 	now := coreState{mode: e.core.Mode(), members: e.core.Members()}
 	if *e.met.state.Load() != now {
 		e.met.state.Store(&now)
+	}
+	if e.core.Waiting() && !e.ticking {
+		e.ticking = true
+		e.clk.AfterFunc(replica.TickEvery, func() {
+			_ = e.post(e.ctx, &replica.Tick{}) // only the end of the engine prevents it
+		})
 	}
 }
 
@@ -263,8 +270,8 @@ func (e *Engine) handle(ev any) {
 		e.calls[ev.id] = ev
 		e.act(e.core.Step(ev.ev))
 	case replica.Event:
-		if s, ok := ev.(*replica.Stored); ok {
-			e.diskErr = s.Err
+		if _, ok := ev.(*replica.Tick); ok {
+			e.ticking = false
 		}
 		e.act(e.core.Step(ev))
 		if t, ok := ev.(*replica.TimerFired); ok {

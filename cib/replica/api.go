@@ -21,6 +21,13 @@ const (
 	maxHeld    = 100_000 // held requests of a meeting
 	checkEvery = 128     // writes between comparisons of digests
 	maxPatch   = 64 << 10
+
+	// TickEvery is the time between two ticks. A member that does not tell what it
+	// has within goOnAfter ticks is left out of a meeting; a meeting whose chosen
+	// members send nothing for anewAfter ticks begins anew.
+	TickEvery = 500 * time.Millisecond
+	goOnAfter = 4
+	anewAfter = 8
 )
 
 // An Event is one input of the core.
@@ -64,6 +71,9 @@ type Stored struct {
 // TimerFired tells that the timer of an attribute fired.
 type TimerFired struct{ Name string }
 
+// Tick tells that TickEvery has passed. It is asked for by Core.Waiting.
+type Tick struct{}
+
 // GiveUp tells that nobody waits for the answer any longer.
 type GiveUp struct{ ID uint64 }
 
@@ -76,6 +86,7 @@ func (*SetAttr) event()    {}
 func (*Stored) event()     {}
 func (*TimerFired) event() {}
 func (*GiveUp) event()     {}
+func (*Tick) event()       {}
 
 // An Action is one output of the core; actions are to be carried out in order.
 type Action interface{ action() }

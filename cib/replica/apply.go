@@ -31,10 +31,17 @@ func (c *Core) deliver(from messaging.MemberID, body []byte) {
 		c.apply(from, m)
 	case kindAck:
 		c.ack(from, m)
+	case kindAsk:
+		if c.mode == ModeReady && m.Tag == c.tag && from != c.self {
+			c.needAck = c.applied
+			c.sendAck()
+		}
 	case kindResync:
-		if c.mode == ModeReady && m.Tag == c.tag {
+		if m.Tag == c.tag {
 			c.beginMeeting(c.tag + "+")
 		}
+	case kindGoOn:
+		c.goOn(m)
 	case kindState:
 		c.stated(from, m)
 	case kindPart:
@@ -75,7 +82,7 @@ func (c *Core) apply(from messaging.MemberID, m message) {
 		c.settle()
 		return
 	}
-	if c.tells(from) {
+	if m.All || c.tells(from) {
 		c.needAck = c.applied
 		c.sendAck()
 	}

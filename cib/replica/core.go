@@ -45,8 +45,10 @@ type Core struct {
 	persisted uint64 // index of the latest Persist
 	stored    uint64
 
-	meet meeting
-	out  []Action
+	meet  meeting
+	stale uint64 // the write that waited longest at the latest tick
+	doubt bool   // a neighbour hangs: every member is to echo
+	out   []Action
 }
 
 type check struct {
@@ -79,6 +81,23 @@ func (c *Core) Root() *etree.Element { return c.root }
 // Mode tells what the replica is at.
 func (c *Core) Mode() Mode { return c.mode }
 
+// Waiting tells whether the core wants to be told how time passes.
+func (c *Core) Waiting() bool { return c.mode == ModeMeeting || len(c.waits) > 0 }
+
+// tick helps along what waits for a member that hangs.
+func (c *Core) tick() {
+	switch {
+	case c.mode == ModeMeeting:
+		c.hurry()
+	case len(c.waits) > 0 && !c.waits[0].enough:
+		if c.stale == c.waits[0].seq {
+			c.doubt = true
+			c.send(message{Kind: kindAsk, Tag: c.tag})
+		}
+		c.stale = c.waits[0].seq
+	}
+}
+
 // Members counts the members of the group.
 func (c *Core) Members() int { return len(c.members) }
 
@@ -106,6 +125,8 @@ func (c *Core) Step(ev Event) []Action {
 		c.storedTo(ev)
 	case *TimerFired:
 		c.send(message{Kind: kindFlush, Name: ev.Name})
+	case *Tick:
+		c.tick()
 	case *GiveUp:
 		if seq, ok := c.byID[ev.ID]; ok {
 			delete(c.byID, ev.ID)
@@ -133,7 +154,7 @@ func (c *Core) send(m message) {
 
 func (c *Core) submit(id uint64, m message) {
 	c.seq++
-	m.Proto, m.Seq = Protocol, c.seq
+	m.Proto, m.Seq, m.All = Protocol, c.seq, c.doubt
 	o := &op{id: id, seq: c.seq, body: encode(&m)}
 	c.ops[c.seq] = o
 	c.byID[id] = c.seq
@@ -290,7 +311,7 @@ func (c *Core) newGroup(tag string) {
 	c.tag, c.lineage = tag, tag
 	c.applied, c.sentAck, c.needAck, c.ackOut = 0, 0, 0, false
 	c.acked = map[messaging.MemberID]uint64{}
-	c.checks = nil
+	c.checks, c.doubt = nil, false
 	for _, o := range c.waits {
 		o.pos = 0 // all that are here have it
 	}

@@ -296,6 +296,95 @@ func TestWritesOfAMeetingAreHeldAndKept(t *testing.T) {
 	}
 }
 
+func TestAMemberThatHangsDoesNotHoldUpTheOthers(t *testing.T) {
+	r := three(t)
+	// Node 2, which would echo for node 1, hangs; node 3 echoes when it is asked.
+	r.write(1, 7, "a")
+	var behind []Deliver
+	deliver := func() {
+		for len(r.sent) > 0 {
+			d := r.sent[0]
+			r.sent = r.sent[1:]
+			behind = append(behind, d)
+			r.step(1, &d)
+			r.step(3, &d)
+		}
+	}
+	deliver()
+	if r.answered(7) {
+		t.Fatal("answered without an echo")
+	}
+	for range 2 {
+		r.step(1, &Tick{})
+		deliver()
+	}
+	if !r.answered(7) || r.answers[7] != nil {
+		t.Fatalf("not answered: %v", r.answers)
+	}
+	r.write(1, 8, "b")
+	deliver()
+	if !r.answered(8) {
+		t.Error("the next write waits for the member that hangs, too")
+	}
+	// When node 2 goes on it comes to the same.
+	for _, d := range behind {
+		r.step(2, &d)
+	}
+	r.flow(1, 2, 3)
+	if r.cores[2].digest() != r.cores[1].digest() {
+		t.Error("node 2 differs")
+	}
+}
+
+func TestAMeetingGoesOnWithoutAMemberThatHangs(t *testing.T) {
+	r := three(t)
+	newer := document.Empty("")
+	document.SetVersions(newer, 0, 9, 0)
+	r.cores[2].root = newer // what hangs has the newest document
+	all := []messaging.NodeID{1, 2, 3}
+	r.ring++
+	ch := &messaging.ConfigChange{Ring: messaging.RingID{Rep: 1, Seq: r.ring}}
+	for _, n := range all {
+		ch.Members = append(ch.Members, member(n))
+	}
+	ch.Joined = []messaging.MemberChange{{Member: member(2), Reason: messaging.ReasonNodeUp}}
+	var behind []Event
+	give := func(ev Event) {
+		behind = append(behind, ev)
+		r.step(1, ev)
+		r.step(3, ev)
+	}
+	deliver := func() {
+		for len(r.sent) > 0 {
+			d := r.sent[0]
+			r.sent = r.sent[1:]
+			give(&d)
+		}
+	}
+	give(&View{Change: ch})
+	r.write(1, 7, "held")
+	for range goOnAfter + 1 {
+		deliver()
+		r.step(1, &Tick{})
+		r.step(3, &Tick{})
+	}
+	deliver()
+	for range 2 {
+		r.step(1, &Tick{})
+		deliver()
+	}
+	if m := r.cores[3].Mode(); m != ModeReady || !r.answered(7) || r.answers[7] != nil {
+		t.Fatalf("node 3 is %s, answers %v", m, r.answers)
+	}
+	for _, ev := range behind {
+		r.step(2, ev)
+	}
+	r.flow(all...)
+	if r.cores[2].Mode() != ModeReady || r.cores[2].digest() != r.cores[1].digest() || !has(r.cores[2].Root(), "held") {
+		t.Errorf("node 2 is %s with %s", r.cores[2].Mode(), document.Compact(r.cores[2].Root()))
+	}
+}
+
 func TestALargeDocumentGoesInPieces(t *testing.T) {
 	r := newRig(t)
 	big := document.Empty("")

@@ -31,6 +31,10 @@
 // and applied when all have the document. If the group changes before, all
 // begin anew, and each origin sends its held writes again.
 //
+// A member that hangs does not hold up the others: after a time the first of
+// those that stated says that the meeting goes on without it, and the origin of
+// a write that waits asks all members instead of its neighbours what they have.
+//
 // What a replaced document had and the new one has not is reported as a
 // patchset, with a warning where it was written in a partition.
 //

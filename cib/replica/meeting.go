@@ -21,6 +21,8 @@ import (
 // meeting is the state of a meeting.
 type meeting struct {
 	states map[messaging.MemberID]state
+	out    map[messaging.MemberID]bool // members that hang
+	ticks  int                         // since something happened
 	chosen *choice
 	config collector
 	status collector
@@ -61,7 +63,7 @@ func (c *Core) beginMeeting(tag string) {
 		Lineage: c.lineage, Running: c.lineage != "",
 	}
 	c.mode, c.tag = ModeMeeting, tag
-	c.meet = meeting{states: map[messaging.MemberID]state{}}
+	c.meet = meeting{states: map[messaging.MemberID]state{}, out: map[messaging.MemberID]bool{}}
 	c.send(message{Kind: kindState, Tag: tag, St: &st})
 	for _, o := range again {
 		c.sendOp(o)
@@ -77,25 +79,78 @@ func (c *Core) hold(from messaging.MemberID, m message) {
 }
 
 func (c *Core) stated(from messaging.MemberID, m message) {
-	if c.mode != ModeMeeting || m.Tag != c.tag {
+	if c.mode != ModeMeeting || m.Tag != c.tag || c.meet.chosen != nil {
 		return
 	}
 	c.meet.states[from] = *m.St
+	c.tryChoose()
+}
+
+// tryChoose ends the first half of a meeting, when all members have stated
+// what they have, or are known to hang.
+func (c *Core) tryChoose() {
+	var voters []messaging.MemberID
 	for _, member := range c.members {
-		if _, ok := c.meet.states[member]; !ok {
+		if _, ok := c.meet.states[member]; ok {
+			voters = append(voters, member)
+		} else if !c.meet.out[member] {
 			return
 		}
 	}
-	if c.meet.chosen != nil {
+	if len(voters) == 0 {
 		return
 	}
-	ch := choose(c.members, c.meet.states)
-	c.meet.chosen = &ch
-	if c.agreed() {
+	ch := choose(voters, c.meet.states)
+	c.meet.chosen, c.meet.ticks = &ch, 0
+	if len(voters) == len(c.members) && c.agreed() {
 		c.ready()
 		return
 	}
 	c.sendParts(ch)
+}
+
+// hurry helps a meeting along in which a member hangs. The first of those
+// that stated speaks for all, so that all decide the same at the same place
+// in the order; a member that hangs comes to the same when it goes on.
+func (c *Core) hurry() {
+	c.meet.ticks++
+	if c.meet.chosen != nil {
+		if c.meet.ticks%anewAfter == 0 {
+			c.notice(1, "meeting begins anew", "config_from", c.meet.chosen.config.Node, "status_from", c.meet.chosen.status.Node)
+			c.send(message{Kind: kindResync, Tag: c.tag})
+		}
+		return
+	}
+	if c.meet.ticks < goOnAfter {
+		return
+	}
+	var out []messaging.MemberID
+	speaker := messaging.MemberID{}
+	for _, m := range c.members {
+		_, stated := c.meet.states[m]
+		switch {
+		case !stated:
+			out = append(out, m)
+		case speaker == messaging.MemberID{}:
+			speaker = m
+		}
+	}
+	if speaker == c.self && len(out) > 0 {
+		c.notice(1, "meeting goes on without members that hang", "members", fmt.Sprint(out))
+		c.send(message{Kind: kindGoOn, Tag: c.tag, Out: out})
+	}
+}
+
+func (c *Core) goOn(m message) {
+	if c.mode != ModeMeeting || m.Tag != c.tag || c.meet.chosen != nil {
+		return
+	}
+	for _, out := range m.Out {
+		if _, stated := c.meet.states[out]; !stated {
+			c.meet.out[out] = true
+		}
+	}
+	c.tryChoose()
 }
 
 // agreed tells whether all members have the same already.
@@ -191,6 +246,7 @@ func (c *Core) received(from messaging.MemberID, m message) {
 	if from != sender || into.done || m.Part.Index != into.next || (into.total != 0 && m.Part.Total != into.total) {
 		return
 	}
+	c.meet.ticks = 0
 	into.next, into.total = into.next+1, m.Part.Total
 	into.data.Write(m.Part.Data)
 	into.done = into.next == into.total

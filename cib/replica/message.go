@@ -14,6 +14,7 @@ import (
 	"github.com/quorate/quorate/cib"
 	"github.com/quorate/quorate/cib/attrs"
 	"github.com/quorate/quorate/cib/operation"
+	"github.com/quorate/quorate/messaging"
 )
 
 // Protocol is the version of the messages.
@@ -29,7 +30,9 @@ const (
 	kindAck    kind = 4 // the sender delivered up to Position
 	kindState  kind = 5 // what the sender has, at a meeting
 	kindPart   kind = 6 // a piece of the chosen document
-	kindResync kind = 7 // digests differ: meet anew
+	kindResync kind = 7 // digests differ, or a meeting is stuck: meet anew
+	kindAsk    kind = 8 // every member is to tell what it delivered
+	kindGoOn   kind = 9 // the meeting goes on without the members in Out
 )
 
 // message is what the replicas send each other. Fields may be added; numbers
@@ -49,6 +52,10 @@ type message struct {
 	ChkN uint64          `codec:"cn,omitempty"`
 	St   *state          `codec:"st,omitempty"`
 	Part *part           `codec:"pt,omitempty"`
+	// All asks every member for an echo of a write, because a neighbour hangs.
+	All bool `codec:"l,omitempty"`
+	// Out are members that did not state what they have.
+	Out []messaging.MemberID `codec:"x,omitempty"`
 }
 
 // state is what a member has.
@@ -118,7 +125,7 @@ func decodeMessage(body []byte) (message, error) {
 		ok = m.Req != nil && m.Meta != nil
 	case kindAttr:
 		ok = m.Attr != nil
-	case kindFlush, kindAck, kindResync:
+	case kindFlush, kindAck, kindResync, kindAsk, kindGoOn:
 		ok = true
 	case kindState:
 		ok = m.St != nil

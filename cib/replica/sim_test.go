@@ -32,6 +32,7 @@ type node struct {
 	timers []string
 	next   uint64
 	asked  map[uint64]string // own writes: what they create
+	paused bool
 	log    []string
 }
 
@@ -181,6 +182,7 @@ func (w *world) order(n *node) {
 	w.sent[n.id] = w.sent[n.id][1:]
 	if w.rng.IntN(200) == 0 && !w.quiet && w.mayCrash(n) {
 		// The sender delivers to itself and dies before anybody else has it.
+		n.paused = false
 		w.run(n, -1)
 		w.handle(n, &Deliver{From: n.member, Body: body})
 		w.crash(n)
@@ -192,7 +194,7 @@ func (w *world) order(n *node) {
 }
 
 func (w *world) run(n *node, max int) {
-	for i := 0; (max < 0 || i < max) && n.core != nil && len(n.inbox) > 0; i++ {
+	for i := 0; (max < 0 || i < max) && n.core != nil && len(n.inbox) > 0 && !n.paused; i++ {
 		ev := n.inbox[0]
 		n.inbox = n.inbox[1:]
 		w.handle(n, ev)
@@ -278,6 +280,11 @@ func (w *world) step(partitions bool) {
 		w.ask(n)
 	case r < 960:
 		w.save(n)
+	case r < 970:
+		n.paused = n.paused && w.rng.IntN(4) != 0 || w.rng.IntN(40) == 0
+		if n.core != nil && !n.paused && n.core.Waiting() {
+			w.handle(n, &Tick{})
+		}
 	case r < 980:
 		if n.core != nil && len(n.timers) > 0 {
 			name := n.timers[0]
@@ -304,6 +311,7 @@ func (w *world) settle() {
 	w.quiet = true
 	w.split(1)
 	for _, n := range w.nodes {
+		n.paused = false
 		if n.core == nil {
 			w.start(n)
 		}
