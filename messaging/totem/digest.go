@@ -94,7 +94,7 @@ func (c *Core) Digest() uint64 {
 		d.flags(c.assemblies[n].Open())
 	}
 	for _, p := range c.penalties {
-		d.words(uint64(p.node), uint64(p.count), uint64(p.since), uint64(p.until))
+		d.words(uint64(p.node), uint64(p.count), uint64(p.since), uint64(p.last), uint64(p.until))
 	}
 	return uint64(d)
 }

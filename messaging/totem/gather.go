@@ -239,6 +239,7 @@ func (c *Core) suspect(n messaging.NodeID) {
 		return
 	}
 	c.suspects = c.suspects.with(n)
+	c.penalties.dead(n, c.now, c.cfg.Token)
 	concerned := false
 	switch c.state {
 	case Operational:

@@ -23,7 +23,8 @@ const (
 type penalty struct {
 	node  messaging.NodeID
 	count int
-	since time.Duration
+	since time.Duration // the first eviction
+	last  time.Duration // the newest that counts, 0 once it was forgiven
 	until time.Duration
 }
 
@@ -44,8 +45,20 @@ func (p *penalties) evicted(n messaging.NodeID, now, unit time.Duration) {
 		*e = penalty{node: n, since: now}
 	}
 	e.count++
+	e.last = now
 	if over := e.count - penaltyFree; over > 0 {
 		e.until = now + min(unit<<min(over-1, 10), penaltyMax)
+	}
+}
+
+// dead takes back an eviction of a moment ago: the links say that the node was
+// gone altogether. Nodes that die and come back are no nuisance to the ring.
+func (p penalties) dead(n messaging.NodeID, now, moment time.Duration) {
+	for i := range p {
+		if e := &p[i]; e.node == n && e.last != 0 && now-e.last <= moment {
+			e.count--
+			e.last, e.until = 0, 0
+		}
 	}
 }
 

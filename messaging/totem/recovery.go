@@ -144,7 +144,7 @@ func (c *Core) install() {
 
 	joined := c.newMemb.minus(c.transMemb)
 	for _, n := range left.union(c.failed) {
-		if !c.announced.has(n) && !c.newMemb.has(n) {
+		if !c.announced.has(n) && !c.newMemb.has(n) && !c.suspects.has(n) {
 			c.penalties.evicted(n, c.now, c.cfg.Token+c.cfg.Consensus)
 		}
 	}
