@@ -87,23 +87,45 @@ func opAttrs(call int, op lrmd.Op) []any {
 }
 
 // logEnd tells of a run's end: of operations given once always, of recurring
-// ones where they fail.
-func (e *Executor) logEnd(s queue.Start, r agents.Result, took time.Duration) {
+// ones where it is news and not good.
+func (e *Executor) logEnd(s queue.Start, r agents.Result, took time.Duration, news bool) {
 	attrs := append(opAttrs(s.CallID, s.Op), "rc", int(r.Exit), "status", r.Status.String(), "took_ms", took.Milliseconds())
 	if r.Reason != "" {
 		attrs = append(attrs, "reason", r.Reason)
 	}
-	good := r.Status == agents.StatusDone && (r.Exit == agents.OK || r.Exit == agents.NotRunning && s.Op.Action == "monitor")
 	switch {
 	case r.Stuck:
 		e.cfg.Log.Error("agent cannot be killed", attrs...)
-	case !good && r.Status != agents.StatusCancelled:
-		e.cfg.Log.Warn("operation failed", append(attrs, "output", tail(output(r), 1024))...)
+	case news && !good(s.Op, r):
+		e.cfg.Log.Warn("operation failed", append(attrs, "output", tail(output(r), maxLogged))...)
 	case s.Op.Interval == 0:
 		e.cfg.Log.Info("finished", attrs...)
 	default:
 		e.cfg.Log.Debug("finished", attrs...)
 	}
+}
+
+// maxLogged bounds what is logged of an agent's output, in bytes.
+const maxLogged = 1024
+
+// good tells whether a result is nothing to worry about, as far as can be told
+// without knowing what the cluster expects: a monitor may find any state.
+func good(op lrmd.Op, r agents.Result) bool {
+	switch {
+	case r.Status == agents.StatusCancelled:
+		return true
+	case r.Status != agents.StatusDone:
+		return false
+	case op.Action != "monitor":
+		return r.Exit == agents.OK
+	}
+	switch r.Exit {
+	case agents.OK, agents.RunningPromoted, agents.Degraded, agents.DegradedPromoted:
+		return true
+	case agents.NotRunning:
+		return op.Interval == 0
+	}
+	return false
 }
 
 // output joins what an agent printed, errors last, within the bound.

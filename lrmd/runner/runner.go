@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -308,14 +309,19 @@ func (e *Executor) finished(s queue.Start, r agents.Result, took time.Duration) 
 		}
 	}
 	e.metrics.done(s.Op, r, took)
-	e.logEnd(s, r, took)
 	if e.closing && r.Status == agents.StatusCancelled {
+		e.logEnd(s, r, took, true)
 		return // killed by Close: lost, as the next executor will say
 	}
-	e.apply(e.core.Finished(e.cfg.Clock.Now(), s.Run, queue.Outcome{
+	out := e.core.Finished(e.cfg.Clock.Now(), s.Run, queue.Outcome{
 		ExitCode: lrmd.ExitCode(r.Exit), Status: lrmd.OpStatus(r.Status), ExitReason: r.Reason,
 		Output: output(r), Started: r.Started, Ended: r.Ended, Ran: took,
+	})
+	e.logEnd(s, r, took, slices.ContainsFunc(out, func(o queue.Output) bool {
+		_, news := o.(queue.Report)
+		return news
 	}))
+	e.apply(out)
 }
 
 func (e *Executor) report(r lrmd.Result) {
