@@ -83,7 +83,7 @@ func (b *builder) section(s *Section, path, prefix string) {
 	}
 	for _, sub := range s.Subs {
 		subPath := join(path, sub.Name)
-		if _, ok := schema[subPath]; !ok && !strings.HasPrefix(subPath, "resources.") {
+		if _, ok := schema()[subPath]; !ok && !strings.HasPrefix(subPath, "resources.") {
 			b.warn(sub.Line, "unknown section %q is stored and otherwise ignored", subPath)
 		}
 		b.section(sub, subPath, b.cmapPrefix(sub, subPath, prefix))

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // A rule says what a key's value may be and which type it has in cmap. max 0
@@ -32,77 +33,80 @@ var (
 )
 
 // schema lists the keys that are known, by the path of their section. Keys of
-// old releases are known too: files from tutorials load without a warning.
-var schema = map[string]map[string]rule{
-	"": {"compatibility": text},
-	"totem": {
-		"version":        number("u32", 0, 1<<32-1),
-		"cluster_name":   text,
-		"config_version": number("u64", 0, 1<<63-1),
-		"transport":      {typ: "str", enum: []string{"knet", "udpu", "udp", "iba"}, bad: "Invalid transport type. Should be udpu, knet or udp"},
-		"crypto_model":   {typ: "str", enum: []string{"nss", "openssl", "gcrypt"}, bad: "Invalid crypto model. Should be nss, openssl or gcrypt"},
-		"crypto_cipher":  {typ: "str", enum: []string{"none", "aes256", "aes192", "aes128", "3des"}, bad: "Invalid cipher type. Should be none, aes256, aes192 or aes128"},
-		"crypto_hash":    {typ: "str", enum: []string{"none", "md5", "sha1", "sha256", "sha384", "sha512"}, bad: "Invalid hash type. Should be none, md5, sha1, sha256, sha384 or sha512"},
-		"crypto_type":    text, "secauth": yesno, "keyfile": text, "key": text,
-		"ip_version": {typ: "str", enum: []string{"ipv4", "ipv6", "ipv4-6", "ipv6-4"}, bad: "Invalid ip_version type"},
-		"link_mode":  {typ: "str", enum: []string{"passive", "active", "rr"}, bad: "Invalid link_mode. Should be passive, active or rr"},
-		"rrp_mode":   {typ: "str", enum: []string{"none", "passive", "active"}, bad: "Invalid rrp_mode. Should be none, passive or active"},
-		"netmtu":     number("u32", 576, 65536), "knet_mtu": u32, "knet_pmtud_interval": u32,
-		"knet_compression_model": text, "knet_compression_threshold": u32, "knet_compression_level": number("i32", 0, 1<<31-1),
-		"ip_dscp": text, "block_unlisted_ips": yesno, "cancel_token_hold_on_retransmit": yesno,
-		"clear_node_high_bit": yesno, "nodeid": number("u32", 1, 1<<32-1), "threads": u32, "vsftype": text,
-		"token": millis, "token_coefficient": millis, "token_warning": number("u32", 0, 100), "token_retransmit": millis,
-		"token_retransmits_before_loss_const": number("u32", 1, 1000), "hold": millis, "join": millis, "send_join": millis,
-		"consensus": millis, "merge": millis, "downcheck": millis, "fail_recv_const": u32, "seqno_unchanged_const": u32,
-		"heartbeat_failures_allowed": u32, "max_network_delay": millis, "window_size": number("u32", 1, 4096),
-		"max_messages": number("u32", 1, 4096), "miss_count_const": number("u32", 1, 1000),
-		"max_network_delay_const": millis, "rrp_problem_count_timeout": millis, "rrp_problem_count_threshold": u32,
-		"rrp_problem_count_mcast_threshold": u32, "rrp_token_expired_timeout": millis, "rrp_autorecovery_check_timeout": millis,
-		"link_down_timeout": millis, "heartbeat_interval": millis,
-	},
-	"totem.interface": {
-		"linknumber": number("u8", 0, MaxLinks-1), "ringnumber": number("u8", 0, MaxLinks-1),
-		"bindnetaddr": text, "mcastaddr": text, "broadcast": yesno, "mcastport": number("u16", 1, 65535), "ttl": u8,
-		"knet_link_priority": u8, "knet_ping_interval": u32, "knet_ping_timeout": u32, "knet_ping_precision": u32,
-		"knet_pong_count": u32, "knet_transport": text, "addr": text,
-	},
-	"totem.interface.member": {"memberaddr": text},
-	"nodelist":               {},
-	"nodelist.node":          {"nodeid": number("u32", 1, 1<<32-1), "name": text, "quorum_votes": u32},
-	"quorum": {
-		"provider":       text,
-		"expected_votes": u32, "votes": u32, "two_node": flag, "wait_for_all": flag, "last_man_standing": flag,
-		"last_man_standing_window": millis, "auto_tie_breaker": flag, "auto_tie_breaker_node": text, "allow_downscale": flag,
-		"expected_votes_tracking": flag, "leaving_timeout": millis, "disallowed": flag,
-	},
-	"quorum.device":            {"model": text, "votes": u32, "timeout": millis, "sync_timeout": millis, "master_wins": flag},
-	"quorum.device.net":        {"host": text, "port": number("u16", 1, 65535), "algorithm": text, "tls": text, "tie_breaker": text, "force_ip_version": text, "keep_active_partition_tie_breaker": text, "connect_timeout": u32},
-	"quorum.device.heuristics": {"mode": text, "timeout": millis, "sync_timeout": millis, "interval": millis},
-	"logging": {
-		"timestamp": text, "fileline": yesno, "function_name": yesno, "blackbox": yesno, "to_stderr": yesno, "to_syslog": yesno,
-		"to_logfile": yesno, "logfile": text, "logfile_priority": text, "syslog_facility": text, "syslog_priority": text,
-		"debug": {typ: "str", enum: []string{"yes", "no", "on", "off", "trace"}, bad: "Should be on, off or trace"}, "to_file": yesno, "to_systemd": yesno,
-	},
-	"logging.logger_subsys": {
-		"subsys": text, "debug": text, "to_logfile": yesno, "to_syslog": yesno, "to_stderr": yesno, "logfile": text,
-		"logfile_priority": text, "syslog_facility": text, "syslog_priority": text,
-	},
-	"system": {
-		"qb_ipc_type":                {typ: "str", enum: []string{"native", "shm", "socket"}, bad: "Invalid system.qb_ipc_type"},
-		"sched_rr":                   {typ: "str", enum: []string{"yes", "no"}, bad: "Invalid system.sched_rr value"},
-		"move_to_root_cgroup":        {typ: "str", enum: []string{"yes", "no", "auto"}, bad: "Invalid system.move_to_root_cgroup"},
-		"allow_knet_handle_fallback": {typ: "str", enum: []string{"yes", "no"}, bad: "Invalid system.allow_knet_handle_fallback"},
-		"priority":                   text, "state_dir": text,
-	},
-	"resources": {"watchdog_device": text, "watchdog_timeout": u32},
-	"uidgid":    {"uid": text, "gid": text},
-	"nozzle":    {"name": text, "ipaddr": text, "ipprefix": text, "macaddr": text},
-	"pload":     {"count": u32, "size": u32},
-	"service":   {"name": text, "ver": text, "use_mgmtd": text, "use_logd": text, "clustername": text},
-	"aisexec":   {"user": text, "group": text},
-	"amf":       {"mode": text},
-	"event":     {"delivery_queue_size": text, "delivery_queue_resume": text},
-}
+// old releases are known too: files from tutorials load without a warning. It is
+// made when it is first used: every tool links this package.
+var schema = sync.OnceValue(func() map[string]map[string]rule {
+	return map[string]map[string]rule{
+		"": {"compatibility": text},
+		"totem": {
+			"version":        number("u32", 0, 1<<32-1),
+			"cluster_name":   text,
+			"config_version": number("u64", 0, 1<<63-1),
+			"transport":      {typ: "str", enum: []string{"knet", "udpu", "udp", "iba"}, bad: "Invalid transport type. Should be udpu, knet or udp"},
+			"crypto_model":   {typ: "str", enum: []string{"nss", "openssl", "gcrypt"}, bad: "Invalid crypto model. Should be nss, openssl or gcrypt"},
+			"crypto_cipher":  {typ: "str", enum: []string{"none", "aes256", "aes192", "aes128", "3des"}, bad: "Invalid cipher type. Should be none, aes256, aes192 or aes128"},
+			"crypto_hash":    {typ: "str", enum: []string{"none", "md5", "sha1", "sha256", "sha384", "sha512"}, bad: "Invalid hash type. Should be none, md5, sha1, sha256, sha384 or sha512"},
+			"crypto_type":    text, "secauth": yesno, "keyfile": text, "key": text,
+			"ip_version": {typ: "str", enum: []string{"ipv4", "ipv6", "ipv4-6", "ipv6-4"}, bad: "Invalid ip_version type"},
+			"link_mode":  {typ: "str", enum: []string{"passive", "active", "rr"}, bad: "Invalid link_mode. Should be passive, active or rr"},
+			"rrp_mode":   {typ: "str", enum: []string{"none", "passive", "active"}, bad: "Invalid rrp_mode. Should be none, passive or active"},
+			"netmtu":     number("u32", 576, 65536), "knet_mtu": u32, "knet_pmtud_interval": u32,
+			"knet_compression_model": text, "knet_compression_threshold": u32, "knet_compression_level": number("i32", 0, 1<<31-1),
+			"ip_dscp": text, "block_unlisted_ips": yesno, "cancel_token_hold_on_retransmit": yesno,
+			"clear_node_high_bit": yesno, "nodeid": number("u32", 1, 1<<32-1), "threads": u32, "vsftype": text,
+			"token": millis, "token_coefficient": millis, "token_warning": number("u32", 0, 100), "token_retransmit": millis,
+			"token_retransmits_before_loss_const": number("u32", 1, 1000), "hold": millis, "join": millis, "send_join": millis,
+			"consensus": millis, "merge": millis, "downcheck": millis, "fail_recv_const": u32, "seqno_unchanged_const": u32,
+			"heartbeat_failures_allowed": u32, "max_network_delay": millis, "window_size": number("u32", 1, 4096),
+			"max_messages": number("u32", 1, 4096), "miss_count_const": number("u32", 1, 1000),
+			"max_network_delay_const": millis, "rrp_problem_count_timeout": millis, "rrp_problem_count_threshold": u32,
+			"rrp_problem_count_mcast_threshold": u32, "rrp_token_expired_timeout": millis, "rrp_autorecovery_check_timeout": millis,
+			"link_down_timeout": millis, "heartbeat_interval": millis,
+		},
+		"totem.interface": {
+			"linknumber": number("u8", 0, MaxLinks-1), "ringnumber": number("u8", 0, MaxLinks-1),
+			"bindnetaddr": text, "mcastaddr": text, "broadcast": yesno, "mcastport": number("u16", 1, 65535), "ttl": u8,
+			"knet_link_priority": u8, "knet_ping_interval": u32, "knet_ping_timeout": u32, "knet_ping_precision": u32,
+			"knet_pong_count": u32, "knet_transport": text, "addr": text,
+		},
+		"totem.interface.member": {"memberaddr": text},
+		"nodelist":               {},
+		"nodelist.node":          {"nodeid": number("u32", 1, 1<<32-1), "name": text, "quorum_votes": u32},
+		"quorum": {
+			"provider":       text,
+			"expected_votes": u32, "votes": u32, "two_node": flag, "wait_for_all": flag, "last_man_standing": flag,
+			"last_man_standing_window": millis, "auto_tie_breaker": flag, "auto_tie_breaker_node": text, "allow_downscale": flag,
+			"expected_votes_tracking": flag, "leaving_timeout": millis, "disallowed": flag,
+		},
+		"quorum.device":            {"model": text, "votes": u32, "timeout": millis, "sync_timeout": millis, "master_wins": flag},
+		"quorum.device.net":        {"host": text, "port": number("u16", 1, 65535), "algorithm": text, "tls": text, "tie_breaker": text, "force_ip_version": text, "keep_active_partition_tie_breaker": text, "connect_timeout": u32},
+		"quorum.device.heuristics": {"mode": text, "timeout": millis, "sync_timeout": millis, "interval": millis},
+		"logging": {
+			"timestamp": text, "fileline": yesno, "function_name": yesno, "blackbox": yesno, "to_stderr": yesno, "to_syslog": yesno,
+			"to_logfile": yesno, "logfile": text, "logfile_priority": text, "syslog_facility": text, "syslog_priority": text,
+			"debug": {typ: "str", enum: []string{"yes", "no", "on", "off", "trace"}, bad: "Should be on, off or trace"}, "to_file": yesno, "to_systemd": yesno,
+		},
+		"logging.logger_subsys": {
+			"subsys": text, "debug": text, "to_logfile": yesno, "to_syslog": yesno, "to_stderr": yesno, "logfile": text,
+			"logfile_priority": text, "syslog_facility": text, "syslog_priority": text,
+		},
+		"system": {
+			"qb_ipc_type":                {typ: "str", enum: []string{"native", "shm", "socket"}, bad: "Invalid system.qb_ipc_type"},
+			"sched_rr":                   {typ: "str", enum: []string{"yes", "no"}, bad: "Invalid system.sched_rr value"},
+			"move_to_root_cgroup":        {typ: "str", enum: []string{"yes", "no", "auto"}, bad: "Invalid system.move_to_root_cgroup"},
+			"allow_knet_handle_fallback": {typ: "str", enum: []string{"yes", "no"}, bad: "Invalid system.allow_knet_handle_fallback"},
+			"priority":                   text, "state_dir": text,
+		},
+		"resources": {"watchdog_device": text, "watchdog_timeout": u32},
+		"uidgid":    {"uid": text, "gid": text},
+		"nozzle":    {"name": text, "ipaddr": text, "ipprefix": text, "macaddr": text},
+		"pload":     {"count": u32, "size": u32},
+		"service":   {"name": text, "ver": text, "use_mgmtd": text, "use_logd": text, "clustername": text},
+		"aisexec":   {"user": text, "group": text},
+		"amf":       {"mode": text},
+		"event":     {"delivery_queue_size": text, "delivery_queue_resume": text},
+	}
+})
 
 // lookup finds the rule of a key. ok is false where the key is unknown.
 func lookup(section, key string) (r rule, ok bool) {
@@ -112,7 +116,7 @@ func lookup(section, key string) (r rule, ok bool) {
 	if strings.HasPrefix(section, "resources.") || section == "quorum.device.heuristics" && strings.HasPrefix(key, "exec_") {
 		return text, true
 	}
-	r, ok = schema[section][key]
+	r, ok = schema()[section][key]
 	return r, ok
 }
 
@@ -150,7 +154,7 @@ func nearest(section, name string) string {
 		dist = 2
 	}
 	candidates := make([]string, 0, 64)
-	for k := range schema[section] {
+	for k := range schema()[section] {
 		candidates = append(candidates, k)
 	}
 	if section == "nodelist.node" {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/quorate/quorate/internal/clock"
@@ -34,6 +35,7 @@ type Engine struct {
 	in    chan any
 	done  chan struct{} // closed when Run ends
 	stop  context.CancelFunc
+	wg    sync.WaitGroup
 	views viewBox
 	seen  refusalLog
 
@@ -54,6 +56,7 @@ type Engine struct {
 	out      []transport.Datagram
 	arena    []byte // sealed packets of out
 	paths    []int
+	durable  uint64 // ring numbers up to here are
 	ring     messaging.RingID
 	ringSet  []messaging.NodeID
 	asked    map[uint64]chan error // service messages that callers wait for
@@ -155,6 +158,7 @@ func (e *Engine) addPeer(id messaging.NodeID, addrs map[int]netip.Addr) *peer {
 // Run carries the protocol until ctx is done or [Engine.Shutdown] is called,
 // then leaves the ring.
 func (e *Engine) Run(ctx context.Context) error {
+	defer e.wg.Wait()
 	ctx, e.stop = context.WithCancel(ctx)
 	defer e.stop()
 	defer close(e.done)
@@ -171,7 +175,8 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	defer e.closeWire()
 	e.announce("notice", "MAIN", "Corosync Cluster Engine ('%s'): started and ready to provide service.", e.cfg.Version)
-	e.step(&totem.Start{SavedRingSeq: saved})
+	e.wg.Add(1)
+	go e.reserve(saved)
 	e.tick()
 	for e.trouble == nil {
 		select {
@@ -184,6 +189,26 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 	}
 	return e.trouble
+}
+
+// ringsAhead is how many ring numbers are made durable at the start, more than
+// the core asks for then.
+const ringsAhead = 1 << 13
+
+// reserve makes ring numbers durable and then starts the ring. Meanwhile, which
+// may be long on a slow disk, the engine answers the others' hellos: to them a
+// daemon that was killed and restarted is alive again at once.
+func (e *Engine) reserve(saved uint64) {
+	defer e.wg.Done()
+	err := e.cfg.Ring.Save(saved + ringsAhead)
+	e.post(func() {
+		if err != nil {
+			e.fail(err)
+			return
+		}
+		e.durable = saved + ringsAhead
+		e.step(&totem.Start{SavedRingSeq: saved})
+	})
 }
 
 // closeWire closes the sockets; their readers may be waiting to hand over.

@@ -180,16 +180,30 @@ func (e *Engine) publish() {
 	if was.Quorate != v.Quorate {
 		e.announceQuorum(v)
 	}
-	wfa := uint64(0)
-	if r.WaitForAll {
-		wfa = 1
-	}
-	e.setCmapUint("runtime.votequorum.wait_for_all_status", 8, wfa)
-	e.setCmapUint("runtime.votequorum.this_node_id", 32, uint64(e.cfg.Self))
+	e.publishVotes(r)
 	if len(e.ringSet) > 0 {
 		e.setCmapUint("runtime.votequorum.lowest_node_id", 32, uint64(slices.Min(e.ringSet)))
 		e.setCmapUint("runtime.votequorum.highest_node_id", 32, uint64(slices.Max(e.ringSet)))
 	}
+}
+
+// publishVotes keeps runtime.votequorum of cmap. The status of wait_for_all is
+// there only where that is asked for: clients take its presence for the option.
+func (e *Engine) publishVotes(r quorum.Result) {
+	const prefix = "runtime.votequorum."
+	bit := func(on bool) uint64 {
+		if on {
+			return 1
+		}
+		return 0
+	}
+	if slices.Contains(r.Flags, "WaitForAll") {
+		e.setCmapUint(prefix+"wait_for_all_status", 8, bit(r.WaitForAll))
+	}
+	e.setCmapUint(prefix+"two_node", 8, bit(slices.Contains(r.Flags, "2Node")))
+	e.setCmapUint(prefix+"atb_type", 32, bit(slices.Contains(r.Flags, "AutoTieBreaker")))
+	e.setCmapUint(prefix+"ev_barrier", 32, uint64(r.ExpectedVotes))
+	e.setCmapUint(prefix+"this_node_id", 32, uint64(e.cfg.Self))
 }
 
 func (e *Engine) announceQuorum(v messaging.QuorumView) {

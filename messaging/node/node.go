@@ -255,7 +255,6 @@ func linkConfig(c *conf.Config, t totem.Config) link.Config {
 	l := link.DefaultConfig(t.Token)
 	l.Interval = c.Timers.HeartbeatInterval.Millis(l.Interval)
 	l.Limit = max(c.Timers.LinkDown.Millis(l.Limit), link.MinIntervals*l.Interval)
-	l.RefusedSilence = 2 * l.Interval
 	return l
 }
 
