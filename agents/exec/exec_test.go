@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -185,6 +186,24 @@ func TestCancelKillsTheGroup(t *testing.T) {
 	if o := <-done; !o.Cancelled || !died() {
 		t.Errorf("%+v", o)
 	}
+}
+
+func TestWhatCannotBeKilledIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		began := time.Now()
+		w := &waiter{exited: make(chan struct{}), gone: true} // a kill does nothing, and it never exits
+		var o Outcome
+		w.supervise(ctx, clock.Runtime(), time.Hour, &o)
+		if !o.Cancelled || !o.Stuck || time.Since(began) != UnkillableAfter {
+			t.Errorf("%+v after %v", o, time.Since(began))
+		}
+		r := o.Result("Resource agent", "/x", time.Hour, func(int) agents.ExitCode { return agents.OK })
+		if !r.Stuck || r.Status != agents.StatusCancelled || r.Exit == agents.OK {
+			t.Errorf("%+v", r)
+		}
+	})
 }
 
 func TestDaemonThatKeepsThePipesDoesNotHoldTheRun(t *testing.T) {
