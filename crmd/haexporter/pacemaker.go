@@ -62,11 +62,21 @@ func (s *scrape) node(n *status.Node) {
 			number(st.on), "node", n.Name, "type", typ, "status", st.name)
 	}
 	for name, value := range n.Attrs {
-		if !n.Online || strings.HasPrefix(name, "#") || strings.HasPrefix(name, "fail-count-") || strings.HasPrefix(name, "last-failure-") {
+		if !n.Online || hidden(name) {
 			continue
 		}
 		s.gauge("pacemaker_node_attributes", "The raw values of some common node attributes", 1, "node", n.Name, "name", name, "value", value)
 	}
+}
+
+// hidden tells of attributes that crm_mon, whose output the exporter reads, does
+// not list among the node's.
+func hidden(name string) bool {
+	switch name {
+	case "standby", "shutdown", "terminate", "probe_complete":
+		return true
+	}
+	return strings.HasPrefix(name, "#") || strings.HasPrefix(name, "fail-count-") || strings.HasPrefix(name, "last-failure-")
 }
 
 // resource gives the instances at or below r.
