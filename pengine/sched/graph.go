@@ -296,10 +296,11 @@ func (s *scheduler) graphAttributes(a *action, g *graph.Action) {
 					v = base
 				}
 			}
-			if k != "" && k[0] >= '0' && k[0] <= '9' {
-				g.Params = append(g.Params, graph.Attr{Name: k, Value: v})
-			} else {
+			switch {
+			case attributeName(k):
 				add(k, v)
+			case k != "":
+				g.Params = append(g.Params, graph.Attr{Name: k, Value: v})
 			}
 		}
 	}
@@ -315,8 +316,23 @@ func (s *scheduler) graphAttributes(a *action, g *graph.Action) {
 		s.guestMeta(a, add)
 	}
 	for _, k := range keysOf(attrs) {
+		if !attributeName(k) {
+			continue
+		}
 		g.Attributes = append(g.Attributes, graph.Attr{Name: k, Value: attrs[k]})
 	}
+}
+
+// attributeName tells whether a parameter can be an attribute of an element; the
+// others become elements of their own.
+func attributeName(k string) bool {
+	for i, c := range k {
+		letter := c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0xc0 && c <= 0x24f && c != 0xd7 && c != 0xf7
+		if !letter && (i == 0 || c != '-' && c != '.' && (c < '0' || c > '9')) {
+			return false
+		}
+	}
+	return k != ""
 }
 
 func metaName(k string) string { return "CRM_meta_" + strings.ReplaceAll(k, "-", "_") }
