@@ -24,8 +24,9 @@
 //
 // When members join, each member states version and digest of its document and
 // in which earlier group it stood. When all have stated, each computes the
-// same choice: the configuration of the highest version wins, on a tie that of
-// the larger group, then of the lowest node. The status section is that of the
+// same choice: the highest admin_epoch wins, then the side that had quorum, then
+// the highest version, on a tie that of the larger group, then of the lowest
+// node. The status section is that of the
 // largest running group, for a daemon that just started knows nothing of the
 // present. Those two members send their parts; meanwhile writes are held back,
 // and applied when all have the document. If the group changes before, all

@@ -62,6 +62,7 @@ func (c *Core) beginMeeting(tag string) {
 		Version: operation.VersionOf(c.root), Digest: c.digest(), Min: Protocol, Max: Protocol,
 		Lineage: c.lineage, Running: c.lineage != "",
 	}
+	st.Quorate = st.Running && c.root.SelectAttrValue("have-quorum", "0") == "1"
 	c.mode, c.tag = ModeMeeting, tag
 	c.meet = meeting{states: map[messaging.MemberID]state{}, out: map[messaging.MemberID]bool{}}
 	c.send(message{Kind: kindState, Tag: tag, St: &st})
@@ -165,6 +166,9 @@ func (c *Core) agreed() bool {
 }
 
 // choose decides whose configuration and whose status the group goes on with.
+// After the administrator's word (admin_epoch) the side that had quorum wins,
+// whatever its version: what it acknowledged must survive, and a node that was
+// cut off may have counted further on its own (it became its own DC).
 func choose(members []messaging.MemberID, states map[messaging.MemberID]state) choice {
 	// size counts the members that stood together and have the same.
 	size := func(st state) int {
@@ -184,13 +188,16 @@ func choose(members []messaging.MemberID, states map[messaging.MemberID]state) c
 	}
 	byConfig := func(a, b messaging.MemberID) int {
 		x, y := states[a], states[b]
-		return cmp.Or(x.Version.Compare(y.Version), cmp.Compare(ints(x.Running), ints(y.Running)),
+		return cmp.Or(cmp.Compare(x.Version.AdminEpoch, y.Version.AdminEpoch),
+			cmp.Compare(ints(x.Quorate), ints(y.Quorate)),
+			x.Version.Compare(y.Version), cmp.Compare(ints(x.Running), ints(y.Running)),
 			cmp.Compare(size(x), size(y)), cmp.Compare(x.Digest, y.Digest),
 			-cmp.Compare(a.Node, b.Node), -cmp.Compare(a.Client, b.Client))
 	}
 	byStatus := func(a, b messaging.MemberID) int {
 		x, y := states[a], states[b]
-		return cmp.Or(cmp.Compare(ints(x.Running), ints(y.Running)), cmp.Compare(size(x), size(y)), byConfig(a, b))
+		return cmp.Or(cmp.Compare(ints(x.Running), ints(y.Running)), cmp.Compare(ints(x.Quorate), ints(y.Quorate)),
+			cmp.Compare(size(x), size(y)), byConfig(a, b))
 	}
 	ch := choice{config: slices.MaxFunc(members, byConfig), status: slices.MaxFunc(members, byStatus)}
 	if !states[ch.status].Running {
@@ -264,6 +271,17 @@ func (c *Core) install(ch choice) {
 		c.notice(2, "document of the meeting is unusable", "from", ch.config.Node, "err", err)
 		c.ready()
 		return
+	}
+	// A version stands for one document: where a higher one is given up, the
+	// chosen document gets one above it.
+	highest := operation.VersionOf(root)
+	for _, st := range c.meet.states {
+		if st.Version.Compare(highest) > 0 {
+			highest = st.Version
+		}
+	}
+	if highest != operation.VersionOf(root) {
+		document.SetVersions(root, highest.AdminEpoch, highest.Epoch+1, 0)
 	}
 	old := c.root
 	c.table = table

@@ -66,6 +66,8 @@ type state struct {
 	// Running: the member stood in the group Lineage, and its status is of the
 	// present.
 	Running bool `codec:"r,omitempty"`
+	// Quorate: the DC of that group has set have-quorum in the document.
+	Quorate bool `codec:"q,omitempty"`
 	Min     int  `codec:"i"` // protocols that the member speaks
 	Max     int  `codec:"a"`
 }
