@@ -107,7 +107,7 @@ func (e *Engine) confChange(c *totem.ConfChange) {
 	e.announceMembership(c)
 	e.ring, e.ringSet = c.Ring, slices.Clone(c.Members)
 	e.publishMembers(c)
-	extra, err := encodeExtra(extra{Info: e.votes.Info(), ConfVersion: e.cfg.ConfVersion})
+	extra, err := encodeExtra(extra{Info: e.votes.Info(), ConfVersion: e.cfg.ConfVersion, Name: e.cfg.Name})
 	if err != nil {
 		e.fail(err)
 		return

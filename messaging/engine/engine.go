@@ -49,7 +49,8 @@ type Engine struct {
 	window   clock.Timer // last_man_standing
 	peers    map[messaging.NodeID]*peer
 	members  map[uint64]*member
-	nextID   uint64 // of clients
+	names    map[messaging.NodeID]string // what nodes call themselves
+	nextID   uint64                      // of clients
 	waiting  []submission
 	todo     []totem.Event
 	stepping bool
@@ -90,7 +91,7 @@ func New(cfg Config) (*Engine, error) {
 	e := &Engine{
 		cfg: cfg, in: make(chan any, queueLen), done: make(chan struct{}),
 		timers: map[totem.TimerID]clock.Timer{}, peers: map[messaging.NodeID]*peer{},
-		members: map[uint64]*member{}, asked: map[uint64]chan error{},
+		members: map[uint64]*member{}, names: map[messaging.NodeID]string{cfg.Self: cfg.Name}, asked: map[uint64]chan error{},
 		groups: cpg.New(cfg.Self),
 	}
 	e.views.init()

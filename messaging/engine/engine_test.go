@@ -298,6 +298,28 @@ func TestRestartedNodeComesBackWithANewRing(t *testing.T) {
 	})
 }
 
+// TestNodesWithoutANodelistLearnTheirNames: any node with the key may come, and
+// says what it is called.
+func TestNodesWithoutANodelistLearnTheirNames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := conformance.NewLab(t, 2)
+		l.Tune = func(c *engine.Config) {
+			c.Nodes = nil
+			c.Links[0].Group = true
+		}
+		l.StartAll()
+		defer l.StopAll()
+		l.Await(1, true, 1, 2)
+		s, err := l.Nodes[1].Bus.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(s.View.Nodes) != 2 || s.View.Nodes[1].Name != "node2" || s.View.Nodes[1].Addr != conformance.AddrOf(2).String() {
+			t.Errorf("nodes %+v", s.View.Nodes)
+		}
+	})
+}
+
 func TestMetricsDescribeTheNode(t *testing.T) {
 	l := conformance.NewLab(t, 2)
 	l.StartAll()

@@ -23,7 +23,13 @@ import (
 type extra struct {
 	Info        quorum.Info
 	ConfVersion uint64
+	// Name is what the node calls itself, for clusters without names in a
+	// nodelist.
+	Name string
 }
+
+// maxName bounds the name that a node gives itself.
+const maxName = 255
 
 // An operation is an ordered message of the engine itself.
 type operation struct {
@@ -78,6 +84,9 @@ func (e *Engine) synced(s *cpg.Synced) {
 			continue
 		}
 		infos[id] = x.Info
+		if len(x.Name) <= maxName {
+			e.names[id] = x.Name
+		}
 		e.setCmapUint(fmt.Sprintf("runtime.members.%d.config_version", id), 64, x.ConfVersion)
 		if id != e.cfg.Self && x.ConfVersion != e.cfg.ConfVersion {
 			e.announce("error", "CMAP", "Received config version (%d) is different than my config version (%d)!", x.ConfVersion, e.cfg.ConfVersion)
@@ -164,15 +173,11 @@ func (e *Engine) publish() {
 		if !member {
 			votes = n.Votes
 		}
-		v.Nodes = append(v.Nodes, messaging.Node{ID: n.ID, Name: n.Name, Addr: e.addrOf(n.ID), Votes: votes, Member: member && slices.Contains(e.ringSet, n.ID)})
+		v.Nodes = append(v.Nodes, messaging.Node{ID: n.ID, Name: cmp.Or(n.Name, e.names[n.ID]), Addr: e.addrOf(n.ID), Votes: votes, Member: member && slices.Contains(e.ringSet, n.ID)})
 	}
 	for id, votes := range r.Nodes {
 		if !slices.ContainsFunc(v.Nodes, func(n messaging.Node) bool { return n.ID == id }) {
-			name := ""
-			if id == e.cfg.Self {
-				name = e.cfg.Name
-			}
-			v.Nodes = append(v.Nodes, messaging.Node{ID: id, Name: name, Addr: e.addrOf(id), Votes: votes, Member: slices.Contains(e.ringSet, id)})
+			v.Nodes = append(v.Nodes, messaging.Node{ID: id, Name: e.names[id], Addr: e.addrOf(id), Votes: votes, Member: slices.Contains(e.ringSet, id)})
 		}
 	}
 	slices.SortFunc(v.Nodes, func(a, b messaging.Node) int { return cmp.Compare(a.ID, b.ID) })

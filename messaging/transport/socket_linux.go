@@ -4,21 +4,47 @@
 package transport
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"syscall"
+	"os"
 
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
 	"golang.org/x/sys/unix"
 )
 
-// noContext is for binding, which does not wait.
-var noContext = context.Background()
+// bind makes a socket. It does so by hand because package net binds to the
+// wildcard address where a group is asked for, which collides with the unicast
+// socket of the same port.
+func bind(at netip.AddrPort, group bool) (net.PacketConn, error) {
+	family, sa := unix.AF_INET, unix.Sockaddr(&unix.SockaddrInet4{Port: int(at.Port()), Addr: v4of(at.Addr())})
+	if at.Addr().Is6() {
+		family, sa = unix.AF_INET6, &unix.SockaddrInet6{Port: int(at.Port()), Addr: at.Addr().As16()}
+	}
+	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.IPPROTO_UDP)
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), "udp "+at.String())
+	defer func() { _ = f.Close() }() // the connection has a descriptor of its own
+	if err := setOptions(fd, at.Addr().Is4(), group); err != nil {
+		return nil, err
+	}
+	if err := unix.Bind(fd, sa); err != nil {
+		return nil, err
+	}
+	return net.FilePacketConn(f)
+}
+
+func v4of(a netip.Addr) (b [4]byte) {
+	if a.Is4() {
+		b = a.As4()
+	}
+	return b
+}
 
 func newBatcher(c *net.UDPConn, v4 bool) batcher {
 	if v4 {
@@ -29,25 +55,21 @@ func newBatcher(c *net.UDPConn, v4 bool) batcher {
 
 // setOptions prepares a socket before it is bound: it may bind to an address
 // that is not there yet, and it hears what other kernels answer.
-func setOptions(c syscall.RawConn, v4, group bool) error {
+func setOptions(fd int, v4, group bool) error {
 	var errs []error
-	err := c.Control(func(fd uintptr) {
-		f := int(fd)
-		level, recverr, freebind := unix.SOL_IP, unix.IP_RECVERR, unix.IP_FREEBIND
-		if !v4 {
-			level, recverr, freebind = unix.SOL_IPV6, unix.IPV6_RECVERR, unix.IPV6_FREEBIND
-			errs = append(errs, unix.SetsockoptInt(f, level, unix.IPV6_V6ONLY, 1))
-		}
-		errs = append(errs, unix.SetsockoptInt(f, level, freebind, 1))
-		if group {
-			errs = append(errs, unix.SetsockoptInt(f, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1))
-			return
-		}
-		errs = append(errs, unix.SetsockoptInt(f, level, recverr, 1))
-		// A hint to the queues of the machine, which may be refused.
-		_ = unix.SetsockoptInt(f, unix.SOL_SOCKET, unix.SO_PRIORITY, 6)
-	})
-	return errors.Join(append(errs, err)...)
+	level, recverr, freebind := unix.SOL_IP, unix.IP_RECVERR, unix.IP_FREEBIND
+	if !v4 {
+		level, recverr, freebind = unix.SOL_IPV6, unix.IPV6_RECVERR, unix.IPV6_FREEBIND
+		errs = append(errs, unix.SetsockoptInt(fd, level, unix.IPV6_V6ONLY, 1))
+	}
+	errs = append(errs, unix.SetsockoptInt(fd, level, freebind, 1))
+	if group {
+		return errors.Join(append(errs, unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1))...)
+	}
+	errs = append(errs, unix.SetsockoptInt(fd, level, recverr, 1))
+	// A hint to the queues of the machine, which may be refused.
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PRIORITY, 6)
+	return errors.Join(errs...)
 }
 
 // enlarge asks for big kernel queues, beyond the system's limit where that is

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/net/ipv4"
@@ -118,12 +117,7 @@ func (u *UDP) openLink(l LinkConfig) error {
 }
 
 func listen(l LinkConfig, at netip.AddrPort, group bool) (*socket, error) {
-	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error { return setOptions(c, at.Addr().Is4(), group) }}
-	network := "udp4"
-	if at.Addr().Is6() {
-		network = "udp6"
-	}
-	pc, err := lc.ListenPacket(noContext, network, at.String())
+	pc, err := bind(at, group)
 	if err != nil {
 		return nil, err
 	}

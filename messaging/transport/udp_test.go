@@ -95,7 +95,7 @@ func TestRefusalIsReportedAndDoesNotStopTheSocket(t *testing.T) {
 }
 
 func TestMulticastReachesTheGroup(t *testing.T) {
-	group := netip.MustParseAddrPort("239.192.77.7:15407")
+	group := netip.MustParseAddrPort("239.192.77.7:15405")
 	a, b := newSink(), newSink()
 	ua := openAt(t, a, LinkConfig{Bind: netip.MustParseAddrPort("127.0.0.46:15405"), Group: group, TTL: 0})
 	openAt(t, b, LinkConfig{Bind: netip.MustParseAddrPort("127.0.0.47:15405"), Group: group, TTL: 0})
