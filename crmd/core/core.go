@@ -5,6 +5,7 @@ package core
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/beevik/etree"
@@ -33,6 +34,10 @@ type Config struct {
 	// without it; Grace how long it waits for the controller of a node that is
 	// still in the ring to come back before the node counts as failed.
 	Patience, Grace time.Duration
+	// Isolation is how long the DC waits, where nothing will be fenced, before it
+	// acts on a node that left the ring: the node may be cut off only, and be
+	// stopping its resources because it has no quorum.
+	Isolation time.Duration
 	// Deadtime is dc-deadtime until the CIB says otherwise.
 	Deadtime time.Duration
 	// ElectionTimeout is how long votes are awaited.
@@ -45,7 +50,7 @@ type Config struct {
 func DefaultConfig(self messaging.NodeID, name string, newID func() string) Config {
 	return Config{
 		Self: self, Name: name, NewID: newID, Version: "2.1.5-quorate",
-		Patience: 5 * time.Second, Grace: 3 * time.Second, Deadtime: 20 * time.Second,
+		Patience: 5 * time.Second, Grace: 3 * time.Second, Isolation: 500 * time.Millisecond, Deadtime: 20 * time.Second,
 		ElectionTimeout: 2 * time.Second, NodeLimit: 8,
 	}
 }
@@ -76,7 +81,9 @@ type Core struct {
 	haveView  bool
 	peers     *peer.Cache
 	// lostAt is when a node's controller was lost without having left.
-	lostAt     map[messaging.NodeID]time.Duration
+	lostAt map[messaging.NodeID]time.Duration
+	// ringLostAt is when a node left the ring.
+	ringLostAt map[messaging.NodeID]time.Duration
 	election   *election.Election
 	started    time.Duration
 	leaving    bool
@@ -128,7 +135,7 @@ func New(cfg Config) *Core {
 	c := &Core{
 		cfg: cfg, state: fsa.Starting, peers: peer.New(), election: election.New(),
 		fence: fencing.New(cfg.Name), dcState: newDCState(), calls: newCallbook(),
-		lostAt: map[messaging.NodeID]time.Duration{}, aloneTried: map[string]bool{},
+		lostAt: map[messaging.NodeID]time.Duration{}, ringLostAt: map[messaging.NodeID]time.Duration{}, aloneTried: map[string]bool{},
 	}
 	c.lrm = newLocal(history.NewNode(strconv.FormatUint(uint64(cfg.Self), 10), cfg.Name))
 	return c
@@ -214,9 +221,13 @@ func (c *Core) option(name, otherwise string) string {
 	if section == nil {
 		return otherwise
 	}
+	newer := name // of Pacemaker 3, accepted alike
+	if what, ok := strings.CutPrefix(name, "stonith-"); ok {
+		newer = "fencing-" + what
+	}
 	for set := range document.Children(section, "cluster_property_set") {
 		for nv := range document.Children(set, "nvpair") {
-			if document.Get(nv, "name") == name {
+			if n := document.Get(nv, "name"); n == name || n == newer {
 				return document.Get(nv, "value")
 			}
 		}

@@ -464,6 +464,20 @@ func (c *Core) joinTimedOut() {
 	c.checkJoin()
 }
 
+// isolationLeft is how long the DC still waits for nodes that may be cut off, and
+// stop their resources by themselves. A DC without quorum does not wait: it is
+// the one that has to stop. Where there is fencing, that is what is waited for.
+func (c *Core) isolationLeft() time.Duration {
+	if c.boolOption("stonith-enabled", true) || (!c.view.Quorate && c.option("no-quorum-policy", "stop") != "ignore") {
+		return 0
+	}
+	var left time.Duration
+	for _, at := range c.ringLostAt {
+		left = max(left, at+c.cfg.Isolation-c.now.Mono)
+	}
+	return left
+}
+
 // graceLeft is how long the DC still waits for controllers to come back whose
 // nodes are in the ring. Their resources run on, and nothing of them may start
 // elsewhere: a controller (or the messaging daemon under it) that died is back

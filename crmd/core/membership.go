@@ -102,6 +102,9 @@ func (c *Core) memberLeft(l messaging.MemberChange) {
 	n.Member = messaging.MemberID{}
 	c.calls.nodeGone(c, n)
 	delete(c.lostAt, n.ID)
+	if l.Reason == messaging.ReasonNodeDown {
+		c.ringLostAt[n.ID] = c.now.Mono
+	}
 	if l.Reason != messaging.ReasonLeave {
 		c.lostAt[n.ID] = c.now.Mono
 		c.emit(SetTimer{Name: timerGrace, At: c.now.Mono + c.cfg.Grace})
@@ -132,12 +135,16 @@ func (c *Core) Quorum(now Time, v messaging.QuorumView) {
 		}
 		for _, n := range left {
 			c.logf(Warn, "node left the ring", "node", n.Name, "id", n.ID)
+			if !c.expectDown[n.ID] {
+				c.ringLostAt[n.ID] = now.Mono
+			}
 			if c.am {
 				c.nodeGone(n, messaging.ReasonNodeDown)
 			}
 		}
 		for _, n := range entered {
 			c.logf(Info, "node entered the ring", "node", n.Name, "id", n.ID)
+			delete(c.ringLostAt, n.ID)
 		}
 		c.syncQuorum()
 		c.syncNodeStates()

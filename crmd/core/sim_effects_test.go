@@ -150,11 +150,12 @@ func (c *cluster) runFence(n *simNode, e RunFence) {
 // write orders a change of the CIB among the nodes of the partition.
 func (n *simNode) write(t Token, apply func(*simNode) (cib.Version, error)) {
 	c := n.c
-	gen, crm, part := n.gen, n.crmGen, c.part[n.i]
+	gen, crm := n.gen, n.crmGen
 	c.after(time.Millisecond, func() {
-		if n.gen != gen || c.part[n.i] != part {
+		if n.gen != gen {
 			return
 		}
+		part := c.part[n.i]
 		for _, o := range c.nodes {
 			if !o.up || c.part[o.i] != part {
 				continue

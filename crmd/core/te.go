@@ -142,6 +142,8 @@ func (c *Core) holdBack() string {
 		return "members are joining"
 	case c.graceLeft() > 0:
 		return "a controller is expected back"
+	case c.isolationLeft() > 0:
+		return "a node that is cut off may be stopping its resources"
 	case c.coldLeft() > 0:
 		return "nodes are still starting"
 	case c.view.Ring.Seq < c.ring.Seq && c.now.Mono < c.ringSince+ringPatience:

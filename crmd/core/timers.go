@@ -114,7 +114,7 @@ func (c *Core) armTimers() {
 		return
 	}
 	// What holds a computation back by time alone ends at a known moment.
-	wait := max(c.te.notBefore-c.now.Mono, c.coldLeft(), c.graceLeft())
+	wait := max(c.te.notBefore-c.now.Mono, c.coldLeft(), c.graceLeft(), c.isolationLeft())
 	if c.view.Ring.Seq < c.ring.Seq {
 		wait = max(wait, c.ringSince+ringPatience-c.now.Mono)
 	}
