@@ -281,6 +281,52 @@ func TestFilesystemStopEndsItsUsersAndUnmountsWhatIsInside(t *testing.T) {
 	}
 }
 
+func TestFilesystemStopSparesOtherNamespaces(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	dir := t.TempDir()
+	// A container with another folder of the same name.
+	other := osexec.CommandContext(t.Context(), "unshare", "-m", "sh", "-c", "mount -t tmpfs other "+dir+" && cd "+dir+" && echo ready && exec sleep 1000")
+	out, err := other.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.Read(make([]byte, 6)); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, ""); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+	mine := osexec.CommandContext(t.Context(), "sleep", "1000")
+	mine.Dir = dir
+	if err := mine.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if got := usersOf(dir, os.Getpid()); len(got) != 1 || got[0] != mine.Process.Pid {
+		t.Errorf("users %v; mine is %d, the container's %d", got, mine.Process.Pid, other.Process.Pid)
+	}
+	_ = mine.Process.Kill()
+	_ = mine.Wait()
+	_ = other.Process.Kill()
+	_ = other.Wait()
+}
+
+func FuzzParseMounts(f *testing.F) {
+	f.Add("36 35 98:0 / /mnt\\040a rw,noatime master:1 - ext3 /dev/root rw\n")
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, m := range parseMounts(s) {
+			if m.fstype == "" || m.options == "" {
+				t.Errorf("%+v of %q", m, s)
+			}
+		}
+	})
+}
+
 func TestDebianNginxLifecycle(t *testing.T) {
 	if _, err := osexec.LookPath("nginx"); err != nil {
 		t.Skip("needs nginx")
