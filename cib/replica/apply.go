@@ -37,9 +37,13 @@ func (c *Core) deliver(from messaging.MemberID, body []byte) {
 			c.sendAck()
 		}
 	case kindResync:
-		if m.Tag == c.tag {
-			c.beginMeeting(c.tag + "+")
+		if m.Tag != c.tag {
+			return
 		}
+		if c.mode == ModeReady {
+			c.along = slices.Clone(c.members)
+		}
+		c.beginMeeting(c.tag + "+")
 	case kindGoOn:
 		c.goOn(m)
 	case kindState:

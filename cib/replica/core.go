@@ -29,6 +29,8 @@ type Core struct {
 	members []messaging.MemberID
 	tag     string // names the group and meeting
 	lineage string // tag of the latest group in which this replica was ready
+	// along are those of that group's members that came along to this one.
+	along   []messaging.MemberID
 	splitAt cib.Version
 
 	applied uint64 // writes applied since the group became ready
@@ -248,7 +250,7 @@ func (c *Core) lost() {
 	}
 	c.waits = nil
 	c.self, c.members, c.mode = messaging.MemberID{}, nil, ModeAlone
-	c.lineage, c.tag = "", ""
+	c.lineage, c.tag, c.along = "", "", nil
 	c.meet = meeting{}
 }
 
@@ -257,8 +259,13 @@ func (c *Core) view(ch *messaging.ConfigChange) {
 	before := c.members
 	c.members = slices.Clone(ch.Members)
 	if c.mode == ModeReady {
+		c.along = before
 		c.shrunk(before)
 	}
+	c.along = slices.DeleteFunc(slices.Clone(c.along), func(m messaging.MemberID) bool {
+		is := func(ch messaging.MemberChange) bool { return ch.Member == m }
+		return slices.ContainsFunc(ch.Joined, is) || slices.ContainsFunc(ch.Left, is)
+	})
 	gone := map[messaging.NodeID]bool{}
 	for _, l := range ch.Left {
 		if l.Reason == messaging.ReasonNodeDown {

@@ -340,14 +340,14 @@ func TestAMeetingGoesOnWithoutAMemberThatHangs(t *testing.T) {
 	r := three(t)
 	newer := document.Empty("")
 	document.SetVersions(newer, 0, 9, 0)
-	r.cores[2].root = newer // what hangs has the newest document
+	r.cores[2].root = newer // what hangs has another document, by a fault
 	all := []messaging.NodeID{1, 2, 3}
 	r.ring++
 	ch := &messaging.ConfigChange{Ring: messaging.RingID{Rep: 1, Seq: r.ring}}
 	for _, n := range all {
 		ch.Members = append(ch.Members, member(n))
 	}
-	ch.Joined = []messaging.MemberChange{{Member: member(2), Reason: messaging.ReasonNodeUp}}
+	ch.Joined = []messaging.MemberChange{{Member: member(3), Reason: messaging.ReasonNodeUp}}
 	var behind []Event
 	give := func(ev Event) {
 		behind = append(behind, ev)

@@ -32,8 +32,8 @@
 // and applied when all have the document. If the group changes before, all
 // begin anew, and each origin sends its held writes again.
 //
-// A member that hangs does not hold up the others: after a time the first of
-// those that stated says that the meeting goes on without it, and the origin of
+// A member that hangs does not hold up the others: after a time those that
+// stood in a group with it say that the meeting goes on without it, and the origin of
 // a write that waits asks all members instead of its neighbours what they have.
 //
 // What a replaced document had and the new one has not is reported as a

@@ -110,9 +110,16 @@ func (c *Core) tryChoose() {
 	c.sendParts(ch)
 }
 
-// hurry helps a meeting along in which a member hangs. The first of those
-// that stated speaks for all, so that all decide the same at the same place
-// in the order; a member that hangs comes to the same when it goes on.
+// hurry helps a meeting along in which a member hangs: it goes on without
+// that member, from a place in the order that is the same for all, so that the
+// member comes to the same when it goes on.
+//
+// Only who stood in a group with all that hang may say so. It has delivered
+// whatever they may have acknowledged (virtual synchrony). Otherwise:
+//
+//  1. nodes 1 and 2 run and change the configuration, node 3 is down;
+//  2. both hang, node 3 starts with its old disk and meets them;
+//  3. going on alone would take their acknowledged writes back.
 func (c *Core) hurry() {
 	c.meet.ticks++
 	if c.meet.chosen != nil {
@@ -126,17 +133,15 @@ func (c *Core) hurry() {
 		return
 	}
 	var out []messaging.MemberID
-	speaker := messaging.MemberID{}
 	for _, m := range c.members {
-		_, stated := c.meet.states[m]
-		switch {
-		case !stated:
+		if _, stated := c.meet.states[m]; !stated {
+			if c.lineage == "" || !slices.Contains(c.along, m) {
+				return
+			}
 			out = append(out, m)
-		case speaker == messaging.MemberID{}:
-			speaker = m
 		}
 	}
-	if speaker == c.self && len(out) > 0 {
+	if len(out) > 0 {
 		c.notice(1, "meeting goes on without members that hang", "members", fmt.Sprint(out))
 		c.send(message{Kind: kindGoOn, Tag: c.tag, Out: out})
 	}
