@@ -227,6 +227,11 @@ func TestRestartKeepsRecurringOperationsAndLosesTheOthers(t *testing.T) {
 				lost++
 			}
 		}
+		for _, p := range saved.Recurring {
+			if e := m.core.byKey[KeyOf(p.Op)]; e == nil || e.call != p.CallID || e.cancelled {
+				t.Fatalf("call %d goes on", p.CallID)
+			}
+		}
 		if lost != len(saved.Once) || len(next.byKey) != len(saved.Recurring) {
 			t.Fatalf("lost %d of %d, kept %d of %d", lost, len(saved.Once), len(next.byKey), len(saved.Recurring))
 		}

@@ -208,8 +208,17 @@ func (c *Core) find(k Key) *entry {
 	return nil
 }
 
-// cancel ends e, at once or, where it runs, when its run has ended.
+// cancel ends e, at once or, where it runs, when its run has ended. What must
+// survive forgets it at once in both cases:
+//
+//  1. a monitor runs and is cancelled; 2. the executor is killed before the run
+//     has ended; 3. the next one must not take the monitor up again.
 func (c *Core) cancel(now time.Duration, e *entry) {
+	c.emit(Save{Change{Dropped: true, CallID: e.call}})
+	if e.recurs() {
+		// It is no longer watched: its result means nothing now.
+		delete(c.history, KeyOf(e.op))
+	}
 	if e.phase == running {
 		e.cancelled, e.again = true, false
 		c.emit(Kill{e.run})
@@ -233,7 +242,6 @@ func (c *Core) cancel(now time.Duration, e *entry) {
 func (c *Core) reportCancelled(e *entry, r lrmd.Result) {
 	r.Op, r.CallID = e.op, e.call
 	r.Status, r.ExitCode = lrmd.StatusCancelled, 0
-	c.emit(Save{Change{Dropped: true, CallID: e.call}})
 	c.emit(Report{r})
 }
 
@@ -353,8 +361,6 @@ func (c *Core) drop(e *entry) {
 	invariant.Check(c.known >= 0, "operations known: %d", c.known)
 	if e.recurs() && c.byKey[KeyOf(e.op)] == e {
 		delete(c.byKey, KeyOf(e.op))
-		// What is cancelled is no longer watched: its result means nothing now.
-		delete(c.history, KeyOf(e.op))
 	}
 	r := c.resources[e.op.Resource]
 	if r.ops--; r.ops == 0 {

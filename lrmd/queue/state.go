@@ -57,7 +57,7 @@ func (c *Core) Snapshot() lrmd.Snapshot {
 	}
 	slices.SortFunc(s.Results, func(a, b lrmd.Result) int { return cmp.Compare(a.CallID, b.CallID) })
 	for _, e := range c.entries() {
-		if e.recurs() {
+		if e.recurs() && !e.cancelled {
 			s.Recurring = append(s.Recurring, e.op)
 		}
 		if e.phase == running || !e.recurs() {
@@ -72,6 +72,9 @@ func (c *Core) Saved() Saved {
 	s := Saved{LastCall: c.lastCall, Results: c.Snapshot().Results}
 	for _, e := range c.entries() {
 		p := Pending{CallID: e.call, Op: e.op}
+		if e.cancelled {
+			continue
+		}
 		if e.recurs() {
 			s.Recurring = append(s.Recurring, p)
 		} else {
