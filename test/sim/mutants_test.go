@@ -91,7 +91,7 @@ func (m *mutant) test(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-overlay", list, "-o", bin, ".").CombinedOutput(); err != nil {
 		t.Fatalf("go test -c: %v\n%s", err, out)
 	}
-	run := exec.CommandContext(t.Context(), bin, "-test.run", "^(TestRings|TestEveryLossIsSurvived)$", "-test.timeout", "5m")
+	run := exec.CommandContext(t.Context(), bin, "-test.run", "^(TestRings|TestEveryLossIsSurvived)$", "-test.timeout", "90s")
 	run.Env = append(os.Environ(), "QUORATE_SIM_FIRST=0", "QUORATE_SIM_SEEDS="+mutantSeeds, "QUORATE_SIM_TRACE=")
 	out, err := run.CombinedOutput()
 	switch {

@@ -144,7 +144,15 @@ func (s *scenario) run() result {
 	return res
 }
 
-func (c *cluster) failed() bool { return len(c.check.faults) > 0 }
+// maxSteps bounds the events of one run: a core that never rests is at fault.
+const maxSteps = 5_000_000
+
+func (c *cluster) failed() bool {
+	if c.w.Steps() > maxSteps {
+		c.check.expect("bounded work", false, "%d events at %v", c.w.Steps(), c.w.Now())
+	}
+	return len(c.check.faults) > 0
+}
 
 // work lets a node's application send as long as faults rage.
 func (s *scenario) work(c *cluster, n *node) {
