@@ -6,6 +6,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"testing"
@@ -94,5 +95,43 @@ func TestDaemonGoneEndsGroupsAndComesBack(t *testing.T) {
 	}
 	if _, err := b.Join(t.Context(), "g"); err != nil {
 		t.Errorf("join anew: %v", err)
+	}
+}
+
+// BenchmarkOrder measures messages from a client through the socket, one ring
+// member, and back.
+func BenchmarkOrder(b *testing.B) {
+	l := conformance.NewLab(b, 1)
+	l.StartAll()
+	b.Cleanup(l.StopAll)
+	l.Await(1, true, 1)
+	path := filepath.Join(b.TempDir(), "m.sock")
+	b.Cleanup(serve(b, l.Nodes[1].Engine, path))
+	for _, size := range []int{64, 1024, 65536} {
+		b.Run(fmt.Sprintf("size=%d", size), func(b *testing.B) {
+			g, err := dial(b, path).Join(b.Context(), "bench")
+			if err != nil {
+				b.Fatal(err)
+			}
+			body := make([]byte, size)
+			b.SetBytes(int64(size))
+			b.ResetTimer()
+			go func() {
+				for range b.N {
+					if err := g.Multicast(b.Context(), body); err != nil {
+						return // the reader below fails too
+					}
+				}
+			}()
+			for n := 0; n < b.N; {
+				ev, err := g.Next(b.Context())
+				if err != nil {
+					b.Fatal(err)
+				}
+				if _, ok := ev.(*messaging.Message); ok {
+					n++
+				}
+			}
+		})
 	}
 }
