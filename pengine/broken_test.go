@@ -18,8 +18,10 @@ import (
 )
 
 // odd are values that attributes of a broken cluster take.
-var odd = []string{"", "0", "-1", "INFINITY", "-INFINITY", "true", "false", "Promoted", "Stopped", "Started", "4294967296", "-9223372036854775808",
-	"P1Y", "10s", "block", "fence", "migrate", "#uname", "node1", "1", "9", "member", "banana", "%1", "a:b:c"}
+var odd = []string{
+	"", "0", "-1", "INFINITY", "-INFINITY", "true", "false", "Promoted", "Stopped", "Started", "4294967296", "-9223372036854775808",
+	"P1Y", "10s", "block", "fence", "migrate", "#uname", "node1", "1", "9", "member", "banana", "%1", "a:b:c",
+}
 
 // TestBrokenClusters damages clusters at random. The scheduler must not panic,
 // and what it decides must be a graph that can be read back and carried out.

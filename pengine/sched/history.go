@@ -22,6 +22,10 @@ func (s *scheduler) internalConstraints() {
 
 // checkHistory compares what runs with what is configured.
 func (s *scheduler) checkHistory() {
+	named := map[string][]*rsc{}
+	for _, r := range s.rscs {
+		r.byName(named)
+	}
 	for _, n := range s.nodes {
 		if !n.Maintenance && !available(n) {
 			continue
@@ -31,11 +35,7 @@ func (s *scheduler) checkHistory() {
 			if len(e.ChildElements()) == 0 {
 				continue
 			}
-			var list []*rsc
-			for _, r := range s.rscs {
-				list = r.withID(document.ID(e), list)
-			}
-			for _, l := range slices.Backward(list) {
+			for _, l := range slices.Backward(named[document.ID(e)]) {
 				if l.Variant == status.Primitive {
 					l.checkHistory(e, n)
 				}
@@ -44,14 +44,15 @@ func (s *scheduler) checkHistory() {
 	}
 }
 
-func (r *rsc) withID(id string, list []*rsc) []*rsc {
-	if id == r.ID || id != "" && id == r.HistoryID {
-		list = append(list, r)
+// byName files the resources by what the history may call them.
+func (r *rsc) byName(named map[string][]*rsc) {
+	named[r.ID] = append(named[r.ID], r)
+	if r.HistoryID != "" && r.HistoryID != r.ID {
+		named[r.HistoryID] = append(named[r.HistoryID], r)
 	}
 	for _, k := range r.children {
-		list = k.withID(id, list)
+		k.byName(named)
 	}
-	return list
 }
 
 // agentChanged tells whether the resource is another agent's now.
