@@ -361,6 +361,14 @@ func (w *world) check(seed uint64, partitions bool) {
 	}
 }
 
+// worlds is how many seeds are run.
+func worlds() uint64 {
+	if testing.Short() {
+		return 5
+	}
+	return uint64(*seeds)
+}
+
 func simulate(t testing.TB, seed uint64, n int, partitions bool) *world {
 	w := newWorld(t, seed, n)
 	for _, nd := range w.nodes {
@@ -374,22 +382,21 @@ func simulate(t testing.TB, seed uint64, n int, partitions bool) *world {
 	return w
 }
 
-// seeds is how many worlds are run.
 var seeds = flag.Int("seeds", 30, "worlds to simulate")
 
 func TestAcknowledgedWritesSurviveCrashesOfAMinority(t *testing.T) {
 	acked := 0
-	for seed := range uint64(*seeds) {
+	for seed := range worlds() {
 		acked += len(simulate(t, seed, 3+2*int(seed%2), false).acked)
 	}
-	if acked < 20**seeds {
-		t.Errorf("only %d writes were acknowledged in %d runs", acked, *seeds)
+	if acked < 20*int(worlds()) {
+		t.Errorf("only %d writes were acknowledged in %d runs", acked, worlds())
 	}
 }
 
 func TestReplicasAgreeAfterPartitions(t *testing.T) {
 	all := 0
-	for seed := range uint64(*seeds) {
+	for seed := range worlds() {
 		lost := 0
 		w := simulate(t, seed, 2+int(seed%4), true)
 		have := document.NewIndex(w.nodes[0].core.Root())
@@ -409,5 +416,5 @@ func TestReplicasAgreeAfterPartitions(t *testing.T) {
 		}
 		all += lost
 	}
-	t.Logf("%d writes of partitions gave way in %d runs", all, *seeds)
+	t.Logf("%d writes of partitions gave way in %d runs", all, worlds())
 }
