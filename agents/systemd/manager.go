@@ -27,6 +27,8 @@ type manager interface {
 	// job starts, stops or restarts a unit and returns the job's result when it
 	// has ended: done, failed, canceled, timeout, dependency, skipped.
 	job(ctx context.Context, verb, name string) (string, error)
+	// busy tells whether a unit has a job that has not ended.
+	busy(ctx context.Context, name string) (bool, error)
 	reload(ctx context.Context) error
 	files(ctx context.Context) ([]string, error)
 }
@@ -110,6 +112,22 @@ func (b *bus) job(ctx context.Context, verb, name string) (string, error) {
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}
+}
+
+func (b *bus) busy(ctx context.Context, name string) (bool, error) {
+	conn, err := b.get(ctx)
+	if err != nil {
+		return false, err
+	}
+	p, err := conn.GetUnitPropertyContext(ctx, name, "Job")
+	if err != nil {
+		return false, fmt.Errorf("systemd: job of %s: %w", name, err)
+	}
+	// A pair of number and object path; 0 is no job.
+	if job, ok := p.Value.Value().([]any); ok && len(job) > 0 {
+		return job[0] != uint32(0), nil
+	}
+	return false, nil
 }
 
 func (b *bus) reload(ctx context.Context) error {

@@ -152,9 +152,16 @@ func (c *Class) stop(ctx context.Context, name string) agents.Result {
 	if err != nil {
 		return broken(err)
 	}
-	defer c.release(ctx, name)
 	if missing(u) && !up(u) {
+		c.release(ctx, name)
 		return agents.Result{}
+	}
+	if leaving, err := c.mgr.busy(ctx, managerUnit); err == nil && leaving {
+		// The manager is being stopped, and with the drop-in in force this would
+		// wait for it, while it waits for this.
+		c.release(ctx, name)()
+	} else {
+		defer c.release(ctx, name)
 	}
 	result, err := c.mgr.job(ctx, "stop", name)
 	if err != nil {
@@ -245,7 +252,11 @@ func (c *Class) List(ctx context.Context, _ string) ([]string, error) {
 	return slices.Compact(names), nil
 }
 
-const dropInName = "50-pacemaker.conf"
+const (
+	dropInName = "50-pacemaker.conf"
+	// managerUnit is the unit that drop-ins put theirs before.
+	managerUnit = "pacemaker.service"
+)
 
 // hold puts the drop-in of a service in force.
 func (c *Class) hold(ctx context.Context, name string) error {
@@ -255,7 +266,7 @@ func (c *Class) hold(ctx context.Context, name string) error {
 	dir := filepath.Join(c.cfg.DropInDir, name+".d")
 	path := filepath.Join(dir, dropInName)
 	text := "[Unit]\nDescription=Cluster Controlled " + strings.TrimSuffix(name, ".service") +
-		"\nBefore=pacemaker.service pacemaker_remote.service\n\n[Service]\nRestart=no\n"
+		"\nBefore=" + managerUnit + " pacemaker_remote.service\n\n[Service]\nRestart=no\n"
 	if old, err := os.ReadFile(path); err != nil || string(old) != text {
 		if err := errors.Join(
 			os.MkdirAll(dir, 0o755), os.WriteFile(path, []byte(text), 0o644),
@@ -271,19 +282,22 @@ func (c *Class) hold(ctx context.Context, name string) error {
 	return c.mgr.reload(ctx)
 }
 
-// release takes the drop-in away. That it is in force until the next reload
-// does no harm, so nothing waits for one.
-func (c *Class) release(ctx context.Context, name string) {
+// release takes the drop-in away; that it is in force until the next reload
+// mostly does no harm. The function that it returns waits for that reload.
+func (c *Class) release(ctx context.Context, name string) (wait func()) {
 	dir := filepath.Join(c.cfg.DropInDir, name+".d")
 	if err := os.Remove(filepath.Join(dir, dropInName)); err != nil {
-		return
+		return func() {}
 	}
 	_ = os.Remove(dir) // only where nothing else is in it
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queryTimeout)
+	done := make(chan struct{})
 	go func() {
+		defer close(done)
 		defer cancel()
 		if err := c.mgr.reload(ctx); err != nil {
 			c.cfg.Log.Warn("systemd did not reload", "error", err)
 		}
 	}()
+	return func() { <-done }
 }

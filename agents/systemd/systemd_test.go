@@ -26,6 +26,7 @@ type fake struct {
 	after   []string      // states that follow a job, one per look
 	takes   time.Duration // of a job
 	err     error
+	leaving bool // pacemaker.service has a job
 	log     []string
 	reloads chan struct{}
 }
@@ -48,6 +49,8 @@ func (f *fake) job(ctx context.Context, verb, name string) (string, error) {
 		return "", ctx.Err()
 	}
 }
+
+func (f *fake) busy(context.Context, string) (bool, error) { return f.leaving, nil }
 
 func (f *fake) reload(context.Context) error {
 	f.reloads <- struct{}{}
@@ -113,6 +116,38 @@ func TestActionsByTheUnitsState(t *testing.T) {
 			})
 		})
 	}
+}
+
+// 1. systemctl stop pacemaker: its stop job waits for the cluster to drain.
+// 2. The cluster stops a unit that the drop-in puts before pacemaker.service, so
+// systemd lets the unit's stop job wait for the job of step 1.
+func TestStopDoesNotWaitForTheManagerThatWaitsForIt(t *testing.T) {
+	f := &fake{u: unit{load: "loaded", active: "active"}, job1: "done", leaving: true}
+	c := class(t, f)
+	if r := run(t, c, "start"); r.Exit != agents.OK {
+		t.Fatalf("%+v", r)
+	}
+	<-f.reloads
+	f.u.active = "inactive"
+	stopped := make(chan int, 1)
+	c.mgr = &hooked{f, func() { stopped <- len(f.reloads) }}
+	if r := run(t, c, "stop"); r.Exit != agents.OK {
+		t.Errorf("%+v", r)
+	}
+	if n := <-stopped; n != 1 {
+		t.Errorf("%d reloads before the stop job, want one", n)
+	}
+}
+
+// hooked is a fake that tells when a job begins.
+type hooked struct {
+	*fake
+	begins func()
+}
+
+func (h *hooked) job(ctx context.Context, verb, name string) (string, error) {
+	h.begins()
+	return h.fake.job(ctx, verb, name)
 }
 
 func TestDropInIsThereWhileTheClusterHoldsTheUnit(t *testing.T) {
