@@ -102,8 +102,17 @@ func (w *writer) synapse(s *Synapse) {
 // header gives the attributes that actions and inputs share.
 func header(id int, mode, op, key, internal, node, uuid, router, lock string) []Attr {
 	var out []Attr
-	for _, a := range []Attr{{"mode", mode}, {"id", strconv.Itoa(id)}, {"operation", op}, {"operation_key", key},
-		{"internal_operation_key", internal}, {"on_node", node}, {"on_node_uuid", uuid}, {"router_node", router}, {"shutdown-lock", lock}} {
+	for _, a := range []Attr{
+		{"mode", mode},
+		{"id", strconv.Itoa(id)},
+		{"operation", op},
+		{"operation_key", key},
+		{"internal_operation_key", internal},
+		{"on_node", node},
+		{"on_node_uuid", uuid},
+		{"router_node", router},
+		{"shutdown-lock", lock},
+	} {
 		if a.Value != "" {
 			out = append(out, a)
 		}
@@ -238,8 +247,10 @@ func (p *parser) newAction(tag string, at map[string]string) error {
 	if err != nil {
 		return err
 	}
-	p.action = &Action{Kind: kind, ID: id, Operation: at["operation"], OperationKey: at["operation_key"], InternalKey: at["internal_operation_key"],
-		OnNode: at["on_node"], OnNodeUUID: at["on_node_uuid"], RouterNode: at["router_node"], Mode: at["mode"], ShutdownLock: at["shutdown-lock"]}
+	p.action = &Action{
+		Kind: kind, ID: id, Operation: at["operation"], OperationKey: at["operation_key"], InternalKey: at["internal_operation_key"],
+		OnNode: at["on_node"], OnNodeUUID: at["on_node_uuid"], RouterNode: at["router_node"], Mode: at["mode"], ShutdownLock: at["shutdown-lock"],
+	}
 	p.synapse.Actions = append(p.synapse.Actions, p.action)
 	return nil
 }
@@ -254,8 +265,10 @@ func (p *parser) newInput(tag string, at map[string]string) error {
 		return err
 	}
 	p.action = nil
-	p.synapse.Inputs = append(p.synapse.Inputs, Input{ActionID: id, Kind: kind, Operation: at["operation"], OperationKey: at["operation_key"],
-		InternalKey: at["internal_operation_key"], OnNode: at["on_node"], OnNodeUUID: at["on_node_uuid"], RouterNode: at["router_node"]})
+	p.synapse.Inputs = append(p.synapse.Inputs, Input{
+		ActionID: id, Kind: kind, Operation: at["operation"], OperationKey: at["operation_key"],
+		InternalKey: at["internal_operation_key"], OnNode: at["on_node"], OnNodeUUID: at["on_node_uuid"], RouterNode: at["router_node"],
+	})
 	return nil
 }
 

@@ -52,8 +52,10 @@ func TestParsedGraphIsWrittenAsItWas(t *testing.T) {
 }
 
 func TestMalformedGraphsAreRefused(t *testing.T) {
-	for _, text := range []string{"", "<cib/>", "<transition_graph", "<transition_graph><synapse/></transition_graph>",
-		"<transition_graph><synapse id='1'><action_set><other id='1'/></action_set></synapse></transition_graph>"} {
+	for _, text := range []string{
+		"", "<cib/>", "<transition_graph", "<transition_graph><synapse/></transition_graph>",
+		"<transition_graph><synapse id='1'><action_set><other id='1'/></action_set></synapse></transition_graph>",
+	} {
 		if g, err := Parse([]byte(text)); err == nil {
 			t.Errorf("%q: no error but %v", text, g)
 		}
@@ -70,8 +72,11 @@ func TestKeysAreReadAsTheyAreWritten(t *testing.T) {
 		key, rsc, action string
 		interval         uint
 	}{
-		{"web_start_0", "web", "start", 0}, {"a_b_monitor_10000", "a_b", "monitor", 10000}, {"vm_migrate_to_0", "vm", "migrate_to", 0},
-		{"ms:0_pre_notify_start_0", "ms:0", "pre_notify_start", 0}, {"ms_confirmed-post_notify_running_0", "ms", "confirmed-post_notify_running", 0},
+		{"web_start_0", "web", "start", 0},
+		{"a_b_monitor_10000", "a_b", "monitor", 10000},
+		{"vm_migrate_to_0", "vm", "migrate_to", 0},
+		{"ms:0_pre_notify_start_0", "ms:0", "pre_notify_start", 0},
+		{"ms_confirmed-post_notify_running_0", "ms", "confirmed-post_notify_running", 0},
 	} {
 		rsc, action, interval, err := ParseOpKey(c.key)
 		if err != nil || rsc != c.rsc || action != c.action || interval != c.interval {
