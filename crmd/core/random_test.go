@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/quorate/quorate/crmd"
+	"github.com/quorate/quorate/transition"
 )
 
 var (
@@ -83,7 +84,7 @@ func randomCluster(t *testing.T, seed uint64) {
 func (c *cluster) fault() {
 	i := c.rng.IntN(len(c.nodes))
 	n := c.nodes[i]
-	switch c.rng.IntN(9) {
+	switch c.rng.IntN(12) {
 	case 0, 1:
 		c.crash(i)
 	case 2:
@@ -111,6 +112,17 @@ func (c *cluster) fault() {
 		}
 	case 7:
 		c.failures[all[c.rng.IntN(3)]+" start "+n.name] = 1
+	case 9, 10:
+		if n.up && n.crm {
+			n.lrm.restart()
+		}
+	case 11:
+		if d := c.dc(); d != nil && d.m != nil && d.m.Over() == nil {
+			c.tracef("transition engine of %s dies", d.name)
+			d.m = nil
+			d.mGen++
+			d.later("te", 0, func(t Time) { d.core.TransitionLost(t, transition.ErrClosed) })
+		}
 	case 8:
 		if n.up && n.crm {
 			c.tracef("%s is to shut down", n.name)

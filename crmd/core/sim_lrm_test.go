@@ -32,13 +32,15 @@ type simLRM struct {
 	results   map[string]lrmd.Result
 	recurring map[string]lrmd.Op
 	inFlight  map[string]lrmd.Op
+	life      int // of the executor
+	calls     map[string]int
 }
 
 func newSimLRM(n *simNode) *simLRM {
 	return &simLRM{
 		n: n, boot: fmt.Sprintf("%s.%d", n.name, n.gen), active: map[string]bool{}, busy: map[string]bool{},
 		queue: map[string][]func(func()){}, results: map[string]lrmd.Result{}, recurring: map[string]lrmd.Op{},
-		inFlight: map[string]lrmd.Op{},
+		inFlight: map[string]lrmd.Op{}, calls: map[string]int{},
 	}
 }
 
@@ -61,6 +63,7 @@ func (l *simLRM) execute(op lrmd.Op) int {
 	call := l.call
 	key := history.OpKey(op.Resource, op.Action, op.Interval)
 	l.inFlight[key] = op
+	l.calls[key] = call
 	l.enqueue(op.Resource, func(done func()) {
 		l.run(op, call, func(lrmd.Result) {
 			delete(l.inFlight, key)
@@ -92,7 +95,7 @@ func (l *simLRM) pump(rsc string) {
 // run carries one action out; its effect on the world begins at once and, for a
 // stop, ends with it.
 func (l *simLRM) run(op lrmd.Op, call int, then func(lrmd.Result)) {
-	c, n, gen := l.n.c, l.n, l.n.gen
+	c, n, gen, life := l.n.c, l.n, l.n.gen, l.life
 	started := c.now
 	rc, forced := c.failures[op.Resource+" "+op.Action+" "+n.name]
 	if op.Action == "start" && !forced {
@@ -100,7 +103,7 @@ func (l *simLRM) run(op lrmd.Op, call int, then func(lrmd.Result)) {
 		c.check.start(op.Resource, n.name)
 	}
 	c.after(10*time.Millisecond+c.jitter(40*time.Millisecond), func() {
-		if n.gen != gen {
+		if n.gen != gen || l.life != life {
 			return
 		}
 		if !forced {
@@ -141,10 +144,10 @@ func (l *simLRM) act(op lrmd.Op) int {
 }
 
 func (l *simLRM) repeat(op lrmd.Op, call int) {
-	gen := l.n.gen
+	gen, life := l.n.gen, l.life
 	key := history.OpKey(op.Resource, op.Action, op.Interval)
 	l.n.c.after(op.Interval, func() {
-		if l.n.gen != gen || l.recurring[key].UserData != op.UserData {
+		if l.n.gen != gen || l.life != life || l.recurring[key].UserData != op.UserData {
 			return
 		}
 		l.enqueue(op.Resource, func(done func()) {
@@ -176,6 +179,36 @@ func (l *simLRM) forget(rsc string) {
 			delete(l.recurring, k)
 		}
 	}
+}
+
+// restart kills the executor and starts it again: what was in flight is lost,
+// whether it took effect or not; recurring operations go on.
+func (l *simLRM) restart() {
+	c := l.n.c
+	c.tracef("executor of %s restarts, %d in flight", l.n.name, len(l.inFlight))
+	l.life++
+	l.boot = fmt.Sprintf("%s.%d.%d", l.n.name, l.n.gen, l.life)
+	l.busy, l.queue = map[string]bool{}, map[string][]func(func()){}
+	for _, key := range slices.Sorted(maps.Keys(l.inFlight)) {
+		op := l.inFlight[key]
+		if _, forced := c.failures[op.Resource+" "+op.Action+" "+l.n.name]; !forced && c.rng.IntN(2) == 0 {
+			l.act(op)
+		}
+		if op.Interval == 0 {
+			l.results[key] = lrmd.Result{
+				Op: op, CallID: l.calls[key], ExitCode: 1, Status: lrmd.StatusError, Lost: true,
+				Started: epoch.Add(c.now), Ended: epoch.Add(c.now),
+			}
+		} else {
+			l.recurring[key] = op
+		}
+	}
+	clear(l.inFlight)
+	for _, key := range slices.Sorted(maps.Keys(l.recurring)) {
+		l.repeat(l.recurring[key], l.calls[key])
+	}
+	snap := l.snapshot()
+	l.n.later("lrm", 100*time.Millisecond, func(t Time) { l.n.core.LRMSnapshot(t, snap) })
 }
 
 // checker is the outside witness: it knows the truth about what is active and
