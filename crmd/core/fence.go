@@ -6,6 +6,7 @@ package core
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -239,13 +240,9 @@ func (c *Core) firedFencing(target string) bool {
 func (c *Core) confirmFencing(e fencing.Event, failed bool) {
 	flights := map[int]*flight{}
 	if c.te.run != nil {
-		for id, f := range c.te.run.flights {
-			flights[id] = f
-		}
+		maps.Copy(flights, c.te.run.flights)
 	}
-	for id, f := range c.te.orphans {
-		flights[id] = f
-	}
+	maps.Copy(flights, c.te.orphans)
 	var ids []int
 	for id, f := range flights {
 		a := f.action
