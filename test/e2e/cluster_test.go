@@ -133,10 +133,12 @@ func (c *cluster) start(nodes ...*lab.Node) { c.systemctl("start", nodes...) }
 // stop stops it, the resource manager first.
 func (c *cluster) stop(nodes ...*lab.Node) {
 	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.t.Context(), formTimeout)
+	defer cancel()
 	var g errgroup.Group
 	for _, n := range nodes {
 		g.Go(func() error {
-			return n.Exec(c.t.Context(), "systemctl", "stop", "pacemaker.service", "corosync.service").Err()
+			return n.Exec(ctx, "systemctl", "stop", "pacemaker.service", "corosync.service").Err()
 		})
 	}
 	if err := g.Wait(); err != nil {
@@ -211,7 +213,11 @@ func (c *cluster) run(n *lab.Node, argv ...string) string {
 
 // try runs a command on a node that may fail, but not hang.
 func (c *cluster) try(n *lab.Node, argv ...string) lab.Result {
-	ctx, cancel := context.WithTimeout(c.t.Context(), toolTimeout)
+	limit := toolTimeout
+	if argv[0] == "systemctl" {
+		limit = formTimeout
+	}
+	ctx, cancel := context.WithTimeout(c.t.Context(), limit)
 	defer cancel()
 	return n.Exec(ctx, argv...)
 }
