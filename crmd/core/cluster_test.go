@@ -5,8 +5,13 @@ package core
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/quorate/quorate/cib"
+	"github.com/quorate/quorate/lrmd"
+	"github.com/quorate/quorate/transition/graph"
 )
 
 const head = `<configuration><crm_config><cluster_property_set id="o">
@@ -217,5 +222,59 @@ func TestACutOffNodeStopsBeforeTheMajorityStarts(t *testing.T) {
 		if !c.idle() || !c.allRunning() {
 			c.fatalf("not at rest after the heal")
 		}
+	}
+}
+
+// What runs in the executor while its controller is killed is not in the
+// executor's results. The next controller must tell of it all the same.
+func TestAStartInFlightSurvivesItsController(t *testing.T) {
+	for seed := range uint64(10) {
+		c := newCluster(t, 200+seed, 3, plain())
+		for i := range c.nodes {
+			c.boot(i)
+		}
+		c.slow["r0 start"] = 10 * time.Second
+		c.waitFor("start under way", 5*time.Second, func() bool { return len(c.check.where("r0")) == 1 })
+		c.runFor(100 * time.Millisecond)
+		on := c.runningOn("r0")
+		i := int(on[4] - '1')
+		c.killCRM(i, 50*time.Millisecond)
+		c.runFor(60 * time.Millisecond)
+		other := c.nodes[(i+1)%3]
+		other.write(0, func(o *simNode) (cib.Version, error) {
+			return o.attr(cib.AttrUpdate{Node: on, Name: "standby", Value: "on"})
+		})
+		c.runFor(5 * time.Second)
+		c.waitFor("rest", 30*time.Second, func() bool { return c.idle() && c.allRunning() && c.runningOn("r0") != on })
+	}
+}
+
+// A recurring operation whose first result is not there yet when the stop comes
+// must not go on after it.
+func TestAStopEndsAMonitorThatHasNoResultYet(t *testing.T) {
+	c := formed(t, 220, plain())
+	on := c.runningOn("r0")
+	n := c.nodes[on[4]-'1']
+	agent := n.core.lrm.node.Resource("r0").Agent
+	op := func(action string, every time.Duration, id int) lrmd.Op {
+		return lrmd.Op{
+			Resource: "r0", Agent: agent, Action: action, Interval: every, Params: map[string]string{},
+			UserData: graph.Key{ActionID: id, TransitionID: -1, UUID: n.core.cfg.NewID()}.String(),
+		}
+	}
+	n.core.invokeOp(op("monitor", 7*time.Second, 1))
+	n.core.invokeOp(op("stop", 0, 2))
+	var got []string
+	for _, e := range n.core.Take() {
+		switch e := e.(type) {
+		case Execute:
+			got = append(got, e.Op.Action)
+		case CancelOp:
+			got = append(got, fmt.Sprint("cancel ", e.Action, " ", e.Interval))
+		}
+	}
+	want := []string{"monitor", "cancel monitor 10s", "cancel monitor 7s", "stop"}
+	if !slices.Equal(got, want) {
+		c.fatalf("the executor is asked for %q, not %q", got, want)
 	}
 }

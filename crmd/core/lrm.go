@@ -283,6 +283,10 @@ func (c *Core) invokeOp(op lrmd.Op) {
 	if op.Action == "stop" && r.Started != nil {
 		op.Params = stopParams(op.Params, r.Started)
 	}
+	if op.Interval > 0 {
+		// From now on a stop has to end it, even before its first result.
+		r.Recurring[history.OpKey(op.Resource, op.Action, op.Interval)] = op
+	}
 	c.askMetadata(op)
 	l.handed[op.UserData] = false
 	if !falsy(op.Params["CRM_meta_record_pending"]) && op.Action != "notify" {

@@ -102,7 +102,11 @@ func (l *simLRM) run(op lrmd.Op, call int, then func(lrmd.Result)) {
 		c.tracef("%s starts %s", n.name, op.Resource)
 		c.check.start(op.Resource, n.name)
 	}
-	c.after(10*time.Millisecond+c.jitter(40*time.Millisecond), func() {
+	takes := 10*time.Millisecond + c.jitter(40*time.Millisecond)
+	if d, slow := c.slow[op.Resource+" "+op.Action]; slow {
+		takes = d
+	}
+	c.after(takes, func() {
 		if n.gen != gen || l.life != life {
 			return
 		}

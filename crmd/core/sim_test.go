@@ -46,7 +46,8 @@ type cluster struct {
 	fenceOK  func(target string) bool
 	fenced   map[string]int
 	schedule func(root *etree.Element, now time.Time) (*graph.Graph, pengine.Reply)
-	failures map[string]int // "RSC ACTION NODE" → exit code
+	failures map[string]int           // "RSC ACTION NODE" → exit code
+	slow     map[string]time.Duration // "RSC ACTION" → how long it takes
 	graphs   int
 	verbose  bool
 }
@@ -101,7 +102,7 @@ var epoch = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 func newCluster(t *testing.T, seed uint64, n int, config string) *cluster {
 	c := &cluster{
 		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), part: map[int]int{}, config: config,
-		fenceOK: func(string) bool { return true }, fenced: map[string]int{}, failures: map[string]int{},
+		fenceOK: func(string) bool { return true }, fenced: map[string]int{}, failures: map[string]int{}, slow: map[string]time.Duration{},
 		check: newChecker(),
 	}
 	c.schedule = decide

@@ -129,11 +129,19 @@ func InstanceParams(params map[string]string) map[string]string {
 // Restore fills the history from what the executor knows. Where the CIB has a
 // record of the very same run (transition key and call id), that record is
 // kept as it is, with the digests that only the agent's metadata could give.
+// Operations under way become pending records.
 func (n *Node) Restore(snap lrmd.Snapshot, state *etree.Element) {
 	old := n.recorded(state)
 	n.resources = map[string]*Resource{}
 	results := slices.Clone(snap.Results)
 	slices.SortStableFunc(results, func(a, b lrmd.Result) int { return a.CallID - b.CallID })
+	// What is under way comes last: where it has no result, the cluster must not
+	// believe that the resource is as the operation before it left it.
+	for _, op := range snap.InFlight {
+		if op.Interval == 0 && op.Action != "notify" {
+			results = append(results, Pending(op, time.Time{}))
+		}
+	}
 	for _, res := range results {
 		if res.Status == lrmd.StatusCancelled {
 			continue
