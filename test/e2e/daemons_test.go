@@ -27,8 +27,13 @@ type daemonName struct {
 func daemons() []daemonName {
 	if os.Getenv("E2E_UNITS") != "" {
 		return []daemonName{
-			{"corosync", false}, {"pacemaker-based", true}, {"pacemaker-execd", true},
-			{"pacemaker-schedulerd", true}, {"pacemaker-controld", true}, {"pacemaker-attrd", true}, {"pacemaker-fenced", true},
+			{"corosync", false},
+			{"pacemaker-based", true},
+			{"pacemaker-execd", true},
+			{"pacemaker-schedulerd", true},
+			{"pacemaker-controld", true},
+			{"pacemaker-attrd", true},
+			{"pacemaker-fenced", true},
 		}
 	}
 	return []daemonName{{"messagingd", false}, {"cibd", true}, {"lrmd", true}, {"pengined", true}, {"transitiond", true}, {"crmd", true}}
