@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/quorate/quorate/cib"
+	"github.com/quorate/quorate/crmd/fencing"
 	"github.com/quorate/quorate/lrmd"
 	"github.com/quorate/quorate/transition/graph"
 )
@@ -276,5 +277,23 @@ func TestAStopEndsAMonitorThatHasNoResultYet(t *testing.T) {
 	want := []string{"monitor", "cancel monitor 10s", "cancel monitor 7s", "stop"}
 	if !slices.Equal(got, want) {
 		c.fatalf("the executor is asked for %q, not %q", got, want)
+	}
+}
+
+// The answer to a fencing run that a killed controller had asked for may come
+// when its successor on the same node runs another one.
+func TestFencingRunsOfTwoControllersOfANodeDiffer(t *testing.T) {
+	run := func(boot string) string {
+		c := New(DefaultConfig(1, "node1", func() string { return boot }))
+		c.Start(Time{})
+		out := c.fence.Start(0, epoch, fencing.Request{ID: "op", Target: "node3", Action: "off", Timeout: time.Minute},
+			[][]fencing.Device{{{ID: "d"}}}, []fencing.Runner{{Name: "node2"}})
+		if len(out.Runs) != 1 {
+			t.Fatalf("%d runs", len(out.Runs))
+		}
+		return out.Runs[0].ID
+	}
+	if a, b := run("first"), run("second"); a == b {
+		t.Errorf("both runs are %q", a)
 	}
 }

@@ -186,6 +186,9 @@ func (c *Core) Start(now Time) {
 	c.now = now
 	c.started = now.Mono
 	c.boot = c.cfg.NewID()
+	// The answer to a run of a former controller here must not pass for one of
+	// this controller's.
+	c.fence = fencing.New(c.cfg.Name + "." + c.boot)
 }
 
 // step runs f as one event and then does whatever has become possible.

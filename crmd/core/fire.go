@@ -235,7 +235,7 @@ func (c *Core) onAck(_ *peer.Node, a *wire.Ack) {
 	if v, ok := parseVersion(a.Version); ok && less(c.need, v) {
 		c.need = v
 	}
-	if _, orphan := c.te.orphans[key.ActionID]; orphan {
+	if _, orphan := c.te.orphans[key.ActionID]; orphan && key.TransitionID == c.te.last {
 		c.confirm(key.ActionID, !a.OK, false, false)
 		return
 	}

@@ -82,6 +82,8 @@ type Engine struct {
 	run     runHandle
 	leaving atomic.Bool
 	timers  map[string]*timer // owned by the loop
+	runs    int               // transitions begun, owned by the loop
+	endRun  context.CancelFunc
 
 	// Calls of the API that wait for a Reply, owned by the loop.
 	replies map[core.Token]chan core.Reply

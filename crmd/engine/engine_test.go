@@ -30,6 +30,7 @@ import (
 	"github.com/quorate/quorate/messaging"
 	"github.com/quorate/quorate/pengine"
 	"github.com/quorate/quorate/pengine/sched"
+	"github.com/quorate/quorate/transition"
 	"github.com/quorate/quorate/transition/graph"
 	"github.com/quorate/quorate/transition/runner"
 )
@@ -225,6 +226,48 @@ func TestNodesAnswerForEachOther(t *testing.T) {
 		}
 	})
 }
+
+// A controller that lost its office in the middle of a transition and has it
+// again begins another one. What the former one still says is of no action of
+// the new one, though the numbers of the actions are the same.
+func TestAFormerTransitionIsNotHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		e := New(Config{Core: core.DefaultConfig(1, "node1", func() string { return "id" }), Clock: clock.Runtime(), Log: slog.New(slog.DiscardHandler)})
+		e.ctx, e.cancel = ctx, cancel
+		engine := &scripted{}
+		e.cfg.Engine = engine
+		e.begin(core.Begin{Graph: &graph.Graph{}})
+		synctest.Wait()
+		e.begin(core.Begin{Graph: &graph.Graph{}})
+		synctest.Wait()
+		if len(engine.begun) != 2 || engine.begun[0].Err() == nil || engine.begun[1].Err() != nil {
+			t.Errorf("%d transitions were begun, the first is not the only one that ended", len(engine.begun))
+		}
+		cancel(errLeft)
+		e.wg.Wait()
+	})
+}
+
+// scripted is a transition engine whose runs never take a step.
+type scripted struct{ begun []context.Context }
+
+func (s *scripted) Begin(ctx context.Context, _ *graph.Graph, _ transition.Options) (transition.Run, error) {
+	s.begun = append(s.begun, ctx)
+	return silent{}, nil
+}
+
+func (s *scripted) Close() error { return nil }
+
+type silent struct{}
+
+func (silent) Next(ctx context.Context) (transition.Step, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func (silent) Confirm(context.Context, transition.Confirm) error { return nil }
+func (silent) Abort(context.Context, transition.Abort) error     { return nil }
 
 // --- what the nodes stand on
 

@@ -114,36 +114,45 @@ func (h *runHandle) reset() *queue[core.Effect] {
 }
 
 // begin starts a transition: one goroutine reads its steps, another one tells it
-// results and aborts.
+// results and aborts. A former one that is not over ends here and is not heard
+// any more: the controller gave it up when it laid its office down, and now has
+// the office again.
 func (e *Engine) begin(x core.Begin) {
 	q := e.run.reset()
+	if e.endRun != nil {
+		e.endRun()
+	}
+	ctx, cancel := context.WithCancel(e.ctx)
+	e.endRun = cancel
+	e.runs++
+	n := e.runs
+	present := func(f func(core.Time)) {
+		e.post(func(now core.Time) {
+			if e.runs == n {
+				f(now)
+			}
+		})
+	}
 	e.wg.Go(func() {
-		ctx, cancel := context.WithCancel(e.ctx)
 		defer cancel()
 		run, err := e.cfg.Engine.Begin(ctx, x.Graph, x.Opts)
 		if err != nil {
-			e.runLost(err)
+			present(func(now core.Time) { e.core.TransitionLost(now, err) })
 			return
 		}
 		e.wg.Go(func() { e.tell(ctx, run, q) })
 		for {
 			s, err := run.Next(ctx)
 			if err != nil {
-				e.runLost(err)
+				present(func(now core.Time) { e.core.TransitionLost(now, err) })
 				return
 			}
-			e.post(func(now core.Time) { e.core.Step(now, s) })
+			present(func(now core.Time) { e.core.Step(now, s) })
 			if _, last := s.(*transition.Done); last {
 				return
 			}
 		}
 	})
-}
-
-func (e *Engine) runLost(err error) {
-	if e.ctx.Err() == nil {
-		e.post(func(now core.Time) { e.core.TransitionLost(now, err) })
-	}
 }
 
 func (e *Engine) tell(ctx context.Context, run transition.Run, q *queue[core.Effect]) {
