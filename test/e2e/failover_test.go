@@ -72,6 +72,30 @@ func (c *cluster) takeover(client *lab.Client, from *lab.Node) lab.Outage {
 	return outage
 }
 
+// Row 2 and 3 with the agents that ship with Quorate in place of Debian's.
+func TestOwnAgentsRunTheWebGroupToo(t *testing.T) {
+	c := startedCluster(t, 3)
+	own := strings.ReplaceAll(webGroup, `provider="heartbeat"`, `provider="quorate"`)
+	c.configure(c.other(), noFencing, own)
+	active := c.holder(settleTimeout)
+	c.awaitStatus(active, settleTimeout, "the web group is started", webRuns(active))
+	client := c.Fetch(floating)
+	defer client.Stop()
+	lab.Until(t, settleTimeout, "the page", func() error { return answers(client, active.Name) })
+	c.run(active, "crm_resource", "--move", "-r", "web", "-N", c.other(active).Name)
+	planned := c.takeover(client, active)
+	c.figure("own agents, planned move: page away", planned.Duration())
+	to := c.moved(active, settleTimeout)
+	c.awaitStatus(to, settleTimeout, "the web group has moved", webRuns(to))
+	to.Kill()
+	outage := c.takeover(client, to)
+	c.figure("own agents, power loss: page away", outage.Duration())
+	if limit := scaled(failoverLimit); outage.Duration() > limit {
+		t.Errorf("the page was away for %v, want at most %v", outage, limit)
+	}
+	c.moved(to, settleTimeout)
+}
+
 // place moves the web group to the DC, or to a node that is not the DC, and
 // removes the constraint that this took.
 func (c *cluster) place(active *lab.Node, onDC bool) *lab.Node {

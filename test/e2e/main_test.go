@@ -15,6 +15,11 @@ import (
 func TestMain(m *testing.M) {
 	lab.Reap()
 	code := m.Run()
+	if built {
+		if dir, err := programs(); err == nil {
+			_ = os.RemoveAll(dir)
+		}
+	}
 	if shared.lab != nil {
 		if err := shared.lab.Down(); err != nil {
 			fmt.Fprintln(os.Stderr, err)

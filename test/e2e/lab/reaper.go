@@ -5,6 +5,7 @@ package lab
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -40,6 +41,11 @@ func Reap() {
 	os.Exit(0)
 }
 
+// Guard has a folder destroyed, with all processes whose QUORATE_ROOT is below
+// it, once this process is gone; for clusters that are made without a [Lab].
+// Closing what it returns destroys the folder at once.
+func Guard(dir string) (io.Closer, error) { return startReaper(dir) }
+
 // startReaper starts a process that destroys the lab once this one is gone.
 func startReaper(dir string) (io.Closer, error) {
 	self, err := os.Executable()
@@ -71,6 +77,7 @@ func destroy(dir string) error {
 	for _, f := range supervisors {
 		killSupervisor(f)
 	}
+	killRoots(dir)
 	var err error
 	for range 50 { // a file system is busy until its processes are gone
 		if err = unmountBelow(dir); err == nil {
@@ -104,6 +111,20 @@ func killSupervisor(file string) {
 		_ = syscall.Kill(child, syscall.SIGKILL)
 	}
 	_ = syscall.Kill(p, syscall.SIGKILL)
+}
+
+// killRoots ends the processes of nodes whose root is below a folder.
+func killRoots(dir string) {
+	files, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, f := range files {
+		env, err := os.ReadFile(f)
+		if err != nil || !bytes.Contains(env, []byte("QUORATE_ROOT="+dir+"/")) {
+			continue
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(f))); err == nil {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
 }
 
 // unmountBelow unmounts every file system under dir, the innermost first.
