@@ -161,7 +161,8 @@ func (c *Class) stop(ctx context.Context, name string) agents.Result {
 		// wait for it, while it waits for this.
 		c.release(ctx, name)()
 	} else {
-		defer c.release(ctx, name)
+		// The reload may go on behind the answer: nothing waits for it.
+		defer func() { c.release(ctx, name) }()
 	}
 	result, err := c.mgr.job(ctx, "stop", name)
 	if err != nil {

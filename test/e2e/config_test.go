@@ -58,13 +58,6 @@ func (o options) xml() string {
 	return b.String()
 }
 
-// with returns the options with more of them.
-func (o options) with(more options) options {
-	out := maps.Clone(o)
-	maps.Copy(out, more)
-	return out
-}
-
 // configure replaces properties and resources, by cibadmin on one node. The
 // properties come first: nothing may start under the former ones.
 func (c *cluster) configure(n *lab.Node, o options, resources ...string) {

@@ -35,7 +35,7 @@ func children(pid int) []int {
 		return nil
 	}
 	var out []int
-	for _, f := range strings.Fields(string(text)) {
+	for f := range strings.FieldsSeq(string(text)) {
 		if p, err := strconv.Atoi(f); err == nil {
 			out = append(out, p)
 		}
