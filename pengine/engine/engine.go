@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"strconv"
 	"sync/atomic"
 
@@ -35,13 +36,14 @@ type Engine struct {
 	archive *archive.Archive
 	metrics *metrics
 	last    atomic.Int64 // transition
+	decide  func(sched.Input) (*sched.Result, error)
 }
 
 var _ pengine.Engine = (*Engine)(nil)
 
 // New returns an engine.
 func New(cfg Config) (*Engine, error) {
-	e := &Engine{cfg: cfg, metrics: newMetrics(cfg.Metrics)}
+	e := &Engine{cfg: cfg, metrics: newMetrics(cfg.Metrics), decide: sched.Schedule}
 	if cfg.Dir != "" {
 		a, err := archive.New(cfg.Dir, cfg.Log)
 		if err != nil {
@@ -61,7 +63,7 @@ func (e *Engine) Compute(_ context.Context, req pengine.Request) (pengine.Reply,
 		return pengine.Reply{}, fmt.Errorf("compute %s: %w: %w", req.Reference, pengine.ErrBadInput, err)
 	}
 	id := e.last.Add(1)
-	res, err := sched.Schedule(sched.Input{CIB: root, Now: req.Now, TransitionID: int(id)})
+	res, err := e.schedule(sched.Input{CIB: root, Now: req.Now, TransitionID: int(id)}, req.Reference)
 	if err != nil {
 		e.metrics.failures.Inc()
 		return pengine.Reply{}, fmt.Errorf("compute %s: %w: %w", req.Reference, pengine.ErrBadInput, err)
@@ -80,6 +82,18 @@ func (e *Engine) Compute(_ context.Context, req pengine.Request) (pengine.Reply,
 		e.cfg.Log.Debug("transition change", "transition", id, "verb", c.Verb, "node", c.Node, "resource", c.Resource, "from", c.From, "to", c.To, "reason", c.Reason)
 	}
 	return reply, nil
+}
+
+// schedule contains a fault of the scheduler, so that one state that it cannot
+// handle is an error with its stack in the log and not the end of the daemon.
+func (e *Engine) schedule(in sched.Input, reference string) (res *sched.Result, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			e.cfg.Log.Error("scheduler fault", "reference", reference, "fault", fmt.Sprint(fault), "stack", string(debug.Stack()))
+			res, err = nil, fmt.Errorf("fault of the scheduler, see the log of pengined: %v", fault)
+		}
+	}()
+	return e.decide(in)
 }
 
 // seriesOf is the series that an input belongs to.

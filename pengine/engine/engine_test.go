@@ -1,0 +1,70 @@
+// SPDX-FileCopyrightText: The Quorate authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+package engine
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/quorate/quorate/internal/clock"
+	"github.com/quorate/quorate/pengine"
+	"github.com/quorate/quorate/pengine/sched"
+)
+
+func start(t *testing.T, dir string) (*Engine, *bytes.Buffer) {
+	t.Helper()
+	var log bytes.Buffer
+	e, err := New(Config{Dir: dir, Clock: clock.Runtime(), Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e, &log
+}
+
+func TestAnInputIsDecidedAndKept(t *testing.T) {
+	dir := t.TempDir()
+	e, _ := start(t, dir)
+	cib := `<cib validate-with="pacemaker-3.9" admin_epoch="0" epoch="1" num_updates="0" have-quorum="1"><configuration>` +
+		`<crm_config/><nodes/><resources/><constraints/></configuration><status/></cib>`
+	reply, err := e.Compute(t.Context(), pengine.Request{CIB: []byte(cib), Reference: "first"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Close(); err != nil { // inputs are written behind the answer
+		t.Fatal(err)
+	}
+	if filepath.Dir(reply.InputFile) != dir {
+		t.Errorf("input kept as %q, want a file of %s", reply.InputFile, dir)
+	}
+	if st, err := os.Stat(reply.InputFile); err != nil || st.Size() == 0 {
+		t.Errorf("input file: %v", err)
+	}
+	if !bytes.Contains(reply.Graph, []byte("<transition_graph")) {
+		t.Errorf("graph is %s", reply.Graph)
+	}
+}
+
+func TestWhatIsNoCIBIsBadInput(t *testing.T) {
+	e, _ := start(t, "")
+	if _, err := e.Compute(t.Context(), pengine.Request{CIB: []byte("<cib")}); !errors.Is(err, pengine.ErrBadInput) {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestAFaultOfTheSchedulerIsAnErrorAndNotTheEnd(t *testing.T) {
+	e, log := start(t, "")
+	e.decide = func(sched.Input) (*sched.Result, error) { panic("index out of range") }
+	_, err := e.Compute(t.Context(), pengine.Request{CIB: []byte("<cib/>"), Reference: "broken"})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	if !strings.Contains(err.Error(), "fault") || !strings.Contains(log.String(), "reference=broken") {
+		t.Errorf("error %v, log %s", err, log)
+	}
+}
