@@ -38,9 +38,11 @@ uninstall:
 demo: build
 	@test/demo/demo.sh
 
-# test runs everything: packages, simulations, real daemons.
+# test runs everything: packages and simulations, then, with the machine to
+# themselves, real daemons on several nodes.
 test:
-	$(GO) test -timeout $(TEST_TIMEOUT) ./...
+	$(GO) test -timeout $(TEST_TIMEOUT) $$($(GO) list ./... | grep -v /test/e2e)
+	$(GO) test -timeout $(TEST_TIMEOUT) ./test/e2e/...
 
 # check is the gate of each commit: style, lint, race detector, generated code.
 check: tools
