@@ -295,6 +295,9 @@ func (c *Core) deleteOwn(uuid, xpath string, then func(error)) {
 
 // offerNewcomers invites the members that have not joined.
 func (c *Core) offerNewcomers() {
+	if !c.election.Decided() {
+		return // who yields would not hear it; the winner offers when it is decided
+	}
 	var to []messaging.MemberID
 	for _, m := range c.members {
 		if c.book.Phase(m) == join.None {
@@ -317,6 +320,7 @@ func (c *Core) offerNewcomers() {
 	}
 	c.told = nil
 	c.emit(SetTimer{Name: timerJoin, At: c.now.Mono + c.cfg.Patience})
+	c.emit(SetTimer{Name: timerOffer, At: c.now.Mono + offerEvery})
 	c.syncNodeStates()
 }
 

@@ -20,6 +20,7 @@ func (c *Core) onOffer(from messaging.MemberID, o *wire.Offer) {
 	for _, m := range o.To {
 		if m == c.member {
 			c.joined, c.ackedBy = 0, 0
+			c.emit(SetTimer{Name: timerAnnounce, At: c.now.Mono + offerEvery})
 			c.send(&wire.Message{JoinRequest: &wire.JoinRequest{
 				JoinID: o.JoinID, FeatureSet: history.FeatureSet, CIBVersion: c.version.String(), Boot: c.boot,
 			}})

@@ -214,6 +214,8 @@ func (c *Core) dispatchMore(from messaging.MemberID, n *peer.Node, m *wire.Messa
 		if from == c.dc {
 			c.dcSays = *m.DCState
 		}
+	case m.Announce != nil:
+		c.onAnnounce(from, m.Announce)
 	case m.Ask != nil:
 		c.onAsk(m.Ask)
 	case m.Answer != nil:
@@ -261,6 +263,7 @@ func (c *Core) settle(dc messaging.MemberID) {
 	case was != dc || c.state == fsa.Election:
 		c.joined = 0
 		c.input(fsa.InPending, "waiting for an offer of the DC")
+		c.awaitOffer()
 		c.calls.dcChanged(c)
 	}
 }

@@ -48,8 +48,10 @@ type cluster struct {
 	schedule func(root *etree.Element, now time.Time) (*graph.Graph, pengine.Reply)
 	failures map[string]int           // "RSC ACTION NODE" → exit code
 	slow     map[string]time.Duration // "RSC ACTION" → how long it takes
-	graphs   int
-	verbose  bool
+	// lose tells whether a message does not reach a node.
+	lose    func(from, to *simNode, m *wire.Message) bool
+	graphs  int
+	verbose bool
 }
 
 type simEvent struct {
@@ -374,6 +376,9 @@ func (c *cluster) send(n *simNode, m *wire.Message) {
 			msg, err := wire.Decode(b)
 			if err != nil {
 				c.t.Fatal(err)
+			}
+			if c.lose != nil && c.lose(n, o, msg) {
+				continue
 			}
 			o.later("group", c.jitter(2*time.Millisecond), func(t Time) { o.core.Message(t, from, msg) })
 		}

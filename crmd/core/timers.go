@@ -22,6 +22,8 @@ const (
 	timerRefence  = "refence"
 	timerOrphans  = "orphans"
 	timerAlone    = "alone"
+	timerOffer    = "offer"
+	timerAnnounce = "announce"
 )
 
 // TimerFired tells that a timer's time has come.
@@ -54,6 +56,12 @@ func (c *Core) TimerFired(now Time, name string) {
 			} else {
 				c.shutDownAlone()
 			}
+		case timerOffer:
+			if c.am {
+				c.offerAgain()
+			}
+		case timerAnnounce:
+			c.announce()
 		case timerOrphans:
 			c.orphansOver()
 		}

@@ -66,6 +66,9 @@ func (e *Election) Add(from messaging.MemberID, round string, v Vote) {
 // Round names the present round.
 func (e *Election) Round() string { return e.round }
 
+// Decided tells whether the present round has a winner.
+func (e *Election) Decided() bool { return e.decided }
+
 // DC is the last decision, zero before the first.
 func (e *Election) DC() messaging.MemberID { return e.dc }
 

@@ -47,6 +47,7 @@ type Message struct {
 	Forgotten    *Forgotten    `codec:"forgotten,omitempty"`
 	Fail         *Fail         `codec:"fail,omitempty"`
 	RemoveNode   *RemoveNode   `codec:"remove_node,omitempty"`
+	Announce     *Announce     `codec:"announce,omitempty"`
 	DCState      *DCState      `codec:"dc_state,omitempty"`
 	Ask          *Ask          `codec:"ask,omitempty"`
 	Answer       *Answer       `codec:"answer,omitempty"`
@@ -72,6 +73,9 @@ type Offer struct {
 	// Settled tells that the cluster has passed its cold start.
 	Settled bool
 }
+
+// An Announce tells the DC that the sender knows it and has not joined it.
+type Announce struct{ To messaging.MemberID }
 
 // A JoinRequest answers an offer.
 type JoinRequest struct {
