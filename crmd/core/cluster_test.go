@@ -6,6 +6,7 @@ package core
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -295,5 +296,34 @@ func TestFencingRunsOfTwoControllersOfANodeDiffer(t *testing.T) {
 	}
 	if a, b := run("first"), run("second"); a == b {
 		t.Errorf("both runs are %q", a)
+	}
+}
+
+// A result may come while its node joins a new DC: between the moment at which
+// the node tells what it knows and that at which this stands in the CIB.
+func TestAResultDuringAJoinIsNotLost(t *testing.T) {
+	here := ""
+	for _, r := range all {
+		here += fmt.Sprintf(`<rsc_location id="l%s" rsc="%s" node="node3" score="1000"/>`, r, r)
+	}
+	config := strings.Replace(plain(), "<constraints/>", "<constraints>"+here+"</constraints>", 1)
+	for at := range 60 {
+		c := newCluster(t, 300+uint64(at), 3, config)
+		c.slow["r0 start"], c.slow["r1 start"], c.slow["r2 start"] = time.Second, 1003*time.Millisecond, 1010*time.Millisecond
+		c.writeTakes["node2"] = 20 * time.Millisecond // the next DC has much to write
+		for i := range c.nodes {
+			c.boot(i)
+			c.runFor(50 * time.Millisecond) // node3 is the youngest, so that it is no DC
+		}
+		c.waitFor("starts under way", 5*time.Second, func() bool { return c.allRunning() && c.dc() != nil })
+		dc := c.dc()
+		c.runFor(980*time.Millisecond + time.Duration(at)*time.Millisecond/2)
+		c.killCRM(dc.i, 500*time.Millisecond)
+		c.runFor(8 * time.Second)
+		c.waitFor("rest", 30*time.Second, func() bool { return c.idle() && c.allRunning() && dc.crm && dc.core.joined > 0 })
+		if c.check.starts != len(all) {
+			c.fatalf("%d starts of %d resources", c.check.starts, len(all))
+		}
+		c.historiesAreTrue()
 	}
 }

@@ -97,6 +97,7 @@ type Core struct {
 	joined  int                // the join id under which the DC accepted this node, 0 for none
 	dcSays  wire.DCState       // the DC's word on what there is to do
 	ackedBy int                // an accepted join whose confirmation waits for the executor
+	toWrite bool               // before it, this node's history is to be written
 
 	// The CIB as seen.
 	root    *etree.Element

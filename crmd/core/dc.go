@@ -6,6 +6,7 @@ package core
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -352,19 +353,29 @@ func incompatible(featureSet string) string {
 }
 
 func (c *Core) onJoinConfirm(from messaging.MemberID, n *peer.Node, j *wire.JoinConfirm) {
-	if !c.am || !c.book.Confirm(from, j.JoinID) {
+	if !c.am || c.book.Phase(from) != join.Finalized || c.book.JoinID(from) != j.JoinID {
 		return
 	}
-	lrm, err := document.Parse(j.LRM)
-	if err != nil || lrm.Tag != "lrm" {
-		c.logf(Error, "join confirmation cannot be read", "node", n.Name)
-		lrm = document.New("lrm", "id", n.UUID())
+	if !j.Written && !c.hasHistory(n, j.LRM) {
+		c.logf(Info, "member is to write its history", "node", n.Name, "join_id", j.JoinID)
+		c.send(&wire.Message{JoinAck: &wire.JoinAck{JoinID: j.JoinID, To: from, OK: true, Write: true}})
+		return
 	}
+	if v, ok := parseVersion(j.Version); ok && less(c.need, v) {
+		c.need = v
+	}
+	c.book.Confirm(from, j.JoinID)
 	delete(c.waived, from)
 	delete(c.expectDown, n.ID)
 	c.logf(Info, "node joined", "node", n.Name, "join_id", j.JoinID)
 	c.addNode(n)
-	c.adoptHistory(n, lrm)
+	switch asked := c.seen.attr(n.UUID(), "shutdown") != ""; {
+	case j.Shutdown && !asked:
+		c.setAttr(cib.AttrUpdate{Node: n.Name, Name: "shutdown", Value: strconv.FormatInt(c.now.Wall.Unix(), 10)}, nil)
+	case asked && !j.Shutdown:
+		// It asked to be shut down in an earlier life.
+		c.setAttr(cib.AttrUpdate{Node: n.Name, Name: "shutdown", Delete: true}, nil)
+	}
 	if was := c.seen.attr(n.UUID(), "#feature-set"); was != c.features[from] {
 		c.setAttr(cib.AttrUpdate{Node: n.Name, Name: "#feature-set", Value: c.features[from]}, nil)
 	}
@@ -373,25 +384,20 @@ func (c *Core) onJoinConfirm(from messaging.MemberID, n *peer.Node, j *wire.Join
 	c.checkJoin()
 }
 
-// adoptHistory replaces what the CIB has of a node's operations by what the node
-// itself says.
-func (c *Core) adoptHistory(n *peer.Node, lrm *etree.Element) {
-	state := c.nodeState(n)
-	if state != nil {
-		if c.seen.attr(n.UUID(), "shutdown") != "" {
-			// It asked to be shut down in an earlier life.
-			c.setAttr(cib.AttrUpdate{Node: n.Name, Name: "shutdown", Delete: true}, nil)
-		}
-		if was := document.Child(state, "lrm"); was != nil {
-			if sameHistory(was, lrm) {
-				return
-			}
-			c.deleteOwn(n.UUID(), fmt.Sprintf("//node_state[@id='%s']/lrm", n.UUID()), nil)
-		}
+// hasHistory tells whether the CIB has of a node's operations what the node
+// itself says. If not, the node has to write it, not the DC: what the DC would
+// write may be older than a result that the node has written since.
+func (c *Core) hasHistory(n *peer.Node, said []byte) bool {
+	lrm, err := document.Parse(said)
+	if err != nil {
+		return false
 	}
-	e := document.New("node_state", "id", n.UUID(), "uname", n.Name)
-	e.AddChild(document.Clone(lrm))
-	c.writeStatus("history of "+n.Name, e)
+	state := c.nodeState(n)
+	if state == nil {
+		return false
+	}
+	was := document.Child(state, "lrm")
+	return was != nil && sameHistory(was, lrm)
 }
 
 // sameHistory compares two <lrm> elements by runs: what was asked for, and what

@@ -160,10 +160,16 @@ func (c *Core) pushHistory() {
 			return
 		}
 	}
+	c.writeHistory(nil)
+}
+
+// writeHistory replaces this node's history in the CIB. Only the node itself
+// does that: what it writes of later results comes after.
+func (c *Core) writeHistory(then func(*Core, cib.Version, error)) {
 	c.ownWrite(cib.Request{Op: cib.OpDelete, XPath: fmt.Sprintf("//node_state[@id='%s']/lrm", c.uuid())}, nil)
 	state := document.New("node_state", "id", c.uuid(), "uname", c.cfg.Name)
-	state.AddChild(lrm)
-	c.ownUpdate(state, nil)
+	state.AddChild(c.lrm.node.LRM())
+	c.ownUpdate(state, then)
 }
 
 func lostResult(op lrmd.Op, now time.Time, why string) lrmd.Result {
@@ -177,7 +183,7 @@ func (c *Core) onInvoke(from messaging.MemberID, m *wire.Invoke) {
 	if m.To != c.cfg.Self {
 		return
 	}
-	if from != c.dc || c.joined == 0 || c.leaving {
+	if from != c.dc || c.joined == 0 || c.leaving || c.alone {
 		c.logf(Warn, "refused an action that is not of this node's dc", "key", m.Action.OperationKey, "from", from.Node)
 		return
 	}

@@ -4,6 +4,7 @@
 package core
 
 import (
+	"github.com/quorate/quorate/cib"
 	"github.com/quorate/quorate/cib/document"
 	"github.com/quorate/quorate/crmd/fsa"
 	"github.com/quorate/quorate/crmd/history"
@@ -36,7 +37,7 @@ func (c *Core) onJoinAck(from messaging.MemberID, a *wire.JoinAck) {
 		c.logf(Error, "the dc refused this node", "why", a.Why)
 		return
 	}
-	c.ackedBy = a.JoinID
+	c.ackedBy, c.toWrite = a.JoinID, a.Write
 }
 
 // confirmJoin sends this node's history once the DC has accepted it and the
@@ -47,10 +48,24 @@ func (c *Core) confirmJoin() {
 	}
 	id := c.ackedBy
 	c.joined, c.ackedBy = id, 0
-	c.send(&wire.Message{JoinConfirm: &wire.JoinConfirm{JoinID: id, LRM: document.Compact(c.lrm.node.LRM())}})
+	if c.toWrite {
+		c.writeHistory(func(c *Core, v cib.Version, err error) {
+			if c.joined == id && !c.leaving {
+				c.sendConfirm(id, err == nil, v)
+			}
+		})
+		return
+	}
+	c.sendConfirm(id, false, cib.Version{})
 	if !c.am {
 		c.input(fsa.InNotDC, "joined")
 	}
+}
+
+func (c *Core) sendConfirm(id int, written bool, v cib.Version) {
+	c.send(&wire.Message{JoinConfirm: &wire.JoinConfirm{
+		JoinID: id, LRM: document.Compact(c.lrm.node.LRM()), Shutdown: c.draining(), Written: written, Version: v.String(),
+	}})
 }
 
 // onShutdown leaves as the DC says, once everything of this node is stopped.

@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/quorate/quorate/cib/document"
 	"github.com/quorate/quorate/crmd"
 	"github.com/quorate/quorate/transition"
 )
@@ -77,6 +80,25 @@ func randomCluster(t *testing.T, seed uint64) {
 	c.runFor(30 * time.Second)
 	if !c.idle() || !c.allRunning() {
 		c.fatalf("the cluster does not stay at rest")
+	}
+	c.historiesAreTrue()
+}
+
+// historiesAreTrue checks that the CIB has of each node what the node itself
+// knows: a result that was lost on the way would be believed for ever.
+func (c *cluster) historiesAreTrue() {
+	for _, n := range c.nodes {
+		own, state := runs(n.core.lrm.node.LRM()), n.core.ownState()
+		if state == nil {
+			c.fatalf("%s has no state", n.name)
+		}
+		lrm := document.Child(state, "lrm")
+		if lrm == nil {
+			lrm = document.New("lrm")
+		}
+		if diff := cmp.Diff(own, runs(lrm)); diff != "" {
+			c.fatalf("%s knows (-) and the CIB has (+)\n%s", n.name, diff)
+		}
 	}
 }
 

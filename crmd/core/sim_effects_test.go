@@ -151,7 +151,7 @@ func (c *cluster) runFence(n *simNode, e RunFence) {
 func (n *simNode) write(t Token, apply func(*simNode) (cib.Version, error)) {
 	c := n.c
 	gen, crm := n.gen, n.crmGen
-	c.after(time.Millisecond, func() {
+	c.after(max(time.Millisecond, c.writeTakes[n.name]), func() {
 		if n.gen != gen {
 			return
 		}

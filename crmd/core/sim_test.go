@@ -48,10 +48,13 @@ type cluster struct {
 	schedule func(root *etree.Element, now time.Time) (*graph.Graph, pengine.Reply)
 	failures map[string]int           // "RSC ACTION NODE" → exit code
 	slow     map[string]time.Duration // "RSC ACTION" → how long it takes
+	// writeTakes is how long changes of the CIB take that a node asks for, where
+	// it is more than usual.
+	writeTakes map[string]time.Duration
 	// lose tells whether a message does not reach a node.
-	lose    func(from, to *simNode, m *wire.Message) bool
-	graphs  int
-	verbose bool
+	lose       func(from, to *simNode, m *wire.Message) bool
+	graphs     int
+	verbose    bool
 }
 
 type simEvent struct {
@@ -104,7 +107,7 @@ var epoch = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 func newCluster(t *testing.T, seed uint64, n int, config string) *cluster {
 	c := &cluster{
 		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), part: map[int]int{}, config: config,
-		fenceOK: func(string) bool { return true }, fenced: map[string]int{}, failures: map[string]int{}, slow: map[string]time.Duration{},
+		fenceOK: func(string) bool { return true }, fenced: map[string]int{}, failures: map[string]int{}, slow: map[string]time.Duration{}, writeTakes: map[string]time.Duration{},
 		check: newChecker(),
 	}
 	c.schedule = decide

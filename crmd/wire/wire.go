@@ -92,12 +92,21 @@ type JoinAck struct {
 	To     messaging.MemberID
 	OK     bool
 	Why    string
+	// Write has the member put its history into the CIB, which has another one,
+	// before it confirms.
+	Write bool
 }
 
 // A JoinConfirm brings a member's whole operation history.
 type JoinConfirm struct {
 	JoinID int
 	LRM    []byte // the <lrm> element, XML text
+	// Shutdown tells that the member is to shut down.
+	Shutdown bool
+	// Written tells that the member has put its history into the CIB as the DC
+	// asked, and Version is that of the document then.
+	Written bool
+	Version string
 }
 
 // An Invoke has a node carry an action out.
