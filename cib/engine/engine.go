@@ -89,6 +89,7 @@ type Engine struct {
 	identity
 	slots  chan struct{} // one per write in flight
 	bytes  atomic.Int64  // of data in flight
+	noRoom atomic.Bool   // the folder could not take the latest change
 	out    queue[[]byte]
 	saves  latest[*replica.Persist]
 	watch  watchers

@@ -199,7 +199,8 @@ func TestWithoutARingQueriesAreAnsweredAndWritesWait(t *testing.T) {
 
 func TestADiskThatCannotBeWrittenRefusesChangesAndRecovers(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "cib")
-	e := start(t, cibtest.NewNet().Bus(1, "node1"), dir, nil)
+	log := &logBuffer{}
+	e := start(t, cibtest.NewNet().Bus(1, "node1"), dir, log)
 	if err := create(t.Context(), e, "a"); err != nil {
 		t.Fatal(err)
 	}
@@ -223,6 +224,11 @@ func TestADiskThatCannotBeWrittenRefusesChangesAndRecovers(t *testing.T) {
 	}
 	if err := create(t.Context(), e, "b"); err != nil {
 		t.Errorf("after the disk came back: %v", err)
+	}
+	for _, want := range []string{"changes are refused", "changes can be stored again"} {
+		if n := strings.Count(log.String(), want); n != 1 {
+			t.Errorf("the log says %d times %q", n, want)
+		}
 	}
 }
 

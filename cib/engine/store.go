@@ -62,7 +62,13 @@ func (e *Engine) room(req cib.Request, p *present) error {
 		return nil
 	}
 	if err := e.store.Room(len(p.text()) + len(req.Data)); err != nil {
+		if !e.noRoom.Swap(true) {
+			e.cfg.Log.Warn("changes are refused, they could not be stored", "folder", e.cfg.Dir, "err", err)
+		}
 		return &cib.Error{Code: cib.CodeError, Op: req.Op, Msg: "Change is refused, it could not be stored: " + err.Error()}
+	}
+	if e.noRoom.Swap(false) {
+		e.cfg.Log.Info("changes can be stored again", "folder", e.cfg.Dir)
 	}
 	return nil
 }
