@@ -17,6 +17,8 @@ var (
 	ErrInvalid = errors.New("crmd: invalid argument")
 	// ErrFencing: the fencing failed; the node counts as alive.
 	ErrFencing = errors.New("crmd: fencing failed")
+	// ErrNotDrained: the node could not be drained in time and leaves as it is.
+	ErrNotDrained = errors.New("crmd: node not drained in time")
 	// ErrBusy: too many calls wait.
 	ErrBusy = errors.New("crmd: too many calls at once")
 )

@@ -30,7 +30,7 @@ func (c *Core) shutDownAlone() {
 	if len(c.calls.shutdown) == 0 || c.alone || c.leaving {
 		return
 	}
-	if c.dc != (messaging.MemberID{}) && c.joined > 0 {
+	if c.dc != (messaging.MemberID{}) && c.joined > 0 && !c.coldStart() {
 		return
 	}
 	c.alone = true

@@ -36,6 +36,8 @@ type callbook struct {
 	byID     map[string]string // Forget id → call
 	asks     map[string]askCall
 	shutdown []Token
+	// asked is when the shutdown was, told when was last told what it waits for.
+	asked, told time.Duration
 }
 
 type fenceCall struct {
@@ -65,6 +67,7 @@ func (c *Core) reply(t Token, err error) { c.emit(Reply{Token: t, Err: err}) }
 
 // Call runs f, one call of the API, as an event. t names it in its Reply.
 func (c *Core) call(now Time, t Token, f func() error) {
+	over := c.state == fsa.Terminate || c.state == fsa.Halt
 	c.step(now, func() {
 		if len(c.calls.fences)+len(c.calls.forgets)+len(c.calls.manuals)+len(c.calls.asks) >= maxCalls {
 			c.reply(t, crmd.ErrBusy)
@@ -74,7 +77,7 @@ func (c *Core) call(now Time, t Token, f func() error) {
 			c.reply(t, err)
 		}
 	})
-	if c.state == fsa.Terminate || c.state == fsa.Halt {
+	if over {
 		c.reply(t, crmd.ErrClosed)
 	}
 }
@@ -144,23 +147,16 @@ func (c *Core) RequestShutdown(now Time, t Token) {
 			return nil
 		}
 		c.emit(SetTimer{Name: timerAlone, At: now.Mono + alonePatience})
-		if c.member == (messaging.MemberID{}) {
+		if len(c.calls.shutdown) == 1 {
+			c.watchDrain()
+		}
+		if c.member == (messaging.MemberID{}) || c.coldStart() {
 			c.shutDownAlone()
 			return nil
 		}
-		if len(c.calls.shutdown) > 1 {
-			return nil
+		if len(c.calls.shutdown) == 1 {
+			c.askDrain()
 		}
-		c.logf(Info, "shutdown requested", "node", c.cfg.Name)
-		tok := c.nextToken()
-		c.lrm.writes[tok] = func(c *Core, _ cib.Version, err error) {
-			if err != nil {
-				c.logf(Error, "shutdown attribute not set", "error", err.Error())
-			}
-		}
-		c.emit(Attr{Token: tok, Up: cib.AttrUpdate{
-			Node: c.cfg.Name, Name: "shutdown", Value: strconv.FormatInt(now.Wall.Unix(), 10),
-		}})
 		return nil
 	})
 }

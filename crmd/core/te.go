@@ -96,7 +96,7 @@ func (c *Core) abort(priority int, why string) {
 // maybeCompute asks the policy engine when a computation is wanted and nothing
 // stands in its way.
 func (c *Core) maybeCompute() {
-	if !c.am || c.leaving {
+	if !c.am || c.leaving || c.alone {
 		return
 	}
 	if !c.te.dirty {

@@ -24,6 +24,7 @@ const (
 	timerAlone    = "alone"
 	timerOffer    = "offer"
 	timerAnnounce = "announce"
+	timerDrain    = "drain"
 )
 
 // TimerFired tells that a timer's time has come.
@@ -60,6 +61,8 @@ func (c *Core) TimerFired(now Time, name string) {
 			if c.am {
 				c.offerAgain()
 			}
+		case timerDrain:
+			c.drainTick()
 		case timerAnnounce:
 			c.announce()
 		case timerOrphans:

@@ -28,10 +28,6 @@ import (
 	transitionclient "github.com/quorate/quorate/transition/client"
 )
 
-// escalation is shutdown-escalation: a node that is not drained by then leaves
-// as it is.
-const escalation = 20 * time.Minute
-
 // Run is the body of the daemon: it returns when this node has left the cluster.
 func Run(ctx context.Context, env *daemon.Env) error {
 	cfg, closeAll, err := connect(env)
@@ -143,9 +139,8 @@ func newUUID() string {
 // end.
 func drain(ctx context.Context, env *daemon.Env, e *engine.Engine) {
 	<-ctx.Done()
-	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), escalation)
-	defer cancel()
-	if err := e.RequestShutdown(wait); err != nil {
+	// The controller itself gives up after shutdown-escalation.
+	if err := e.RequestShutdown(context.WithoutCancel(ctx)); err != nil {
 		env.Log.Error("node not drained", "error", err.Error())
 		_ = e.Close()
 	}

@@ -25,6 +25,7 @@ func Errors() ipc.ErrorTable {
 		{Err: crmd.ErrNoNode, Code: codes.NotFound, Reason: "CRMD_NO_NODE"},
 		{Err: crmd.ErrInvalid, Code: codes.InvalidArgument, Reason: "CRMD_INVALID"},
 		{Err: crmd.ErrFencing, Code: codes.Aborted, Reason: "CRMD_FENCING"},
+		{Err: crmd.ErrNotDrained, Code: codes.Aborted, Reason: "CRMD_NOT_DRAINED"},
 		{Err: crmd.ErrBusy, Code: codes.ResourceExhausted, Reason: "CRMD_BUSY"},
 	}
 }
