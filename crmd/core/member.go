@@ -64,7 +64,7 @@ func (c *Core) confirmJoin() {
 
 func (c *Core) sendConfirm(id int, written bool, v cib.Version) {
 	c.send(&wire.Message{JoinConfirm: &wire.JoinConfirm{
-		JoinID: id, LRM: document.Compact(c.lrm.node.LRM()), Written: written, Version: v.String(),
+		JoinID: id, LRM: document.Compact(c.lrm.node.LRM()), Shutdown: c.draining(), Written: written, Version: v.String(),
 	}})
 }
 

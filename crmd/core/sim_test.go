@@ -52,9 +52,9 @@ type cluster struct {
 	// it is more than usual.
 	writeTakes map[string]time.Duration
 	// lose tells whether a message does not reach a node.
-	lose       func(from, to *simNode, m *wire.Message) bool
-	graphs     int
-	verbose    bool
+	lose    func(from, to *simNode, m *wire.Message) bool
+	graphs  int
+	verbose bool
 }
 
 type simEvent struct {

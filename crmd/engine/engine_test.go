@@ -217,6 +217,7 @@ func TestNodesAnswerForEachOther(t *testing.T) {
 		if err := l.nodes[0].eng.Fence(t.Context(), "node2", "reboot", time.Second, 0); !errors.Is(err, crmd.ErrFencing) {
 			t.Errorf("fencing without a device: %v", err)
 		}
+		synctest.Wait() // for the other nodes to have heard of it
 		list, err := l.nodes[2].eng.FenceHistory(t.Context(), "*")
 		if err != nil || len(list) != 1 || list[0].State != fencing.StateFailed || list[0].Target != "node2" {
 			t.Errorf("history on another node: %+v %v", list, err)

@@ -20,7 +20,8 @@ func samples() []*Message {
 	return []*Message{
 		{Vote: &Vote{Round: "1.5/1.2", Name: "node1", FeatureSet: "3.16.1", Uptime: time.Hour, DC: true}},
 		{Offer: &Offer{JoinID: 3, To: []messaging.MemberID{{Node: 1, Client: 2}}, Settled: true}},
-		{JoinConfirm: &JoinConfirm{JoinID: 3, LRM: []byte("<lrm/>")}},
+		{JoinConfirm: &JoinConfirm{JoinID: 3, LRM: []byte("<lrm/>"), Shutdown: true}},
+		{Announce: &Announce{To: messaging.MemberID{Node: 1, Client: 2}}},
 		{Invoke: &Invoke{To: 2, Key: "1:2:0:x", Action: graph.Action{
 			Kind: graph.RscOp, ID: 1, Operation: "start", Primitive: &graph.Primitive{ID: "a", Class: "ocf"},
 			Attributes: []graph.Attr{{Name: "CRM_meta_timeout", Value: "20000"}}, Downed: []graph.Downed{{Node: "1"}},
