@@ -217,8 +217,11 @@ func TestNodesAnswerForEachOther(t *testing.T) {
 		if err := l.nodes[0].eng.Fence(t.Context(), "node2", "reboot", time.Second, 0); !errors.Is(err, crmd.ErrFencing) {
 			t.Errorf("fencing without a device: %v", err)
 		}
-		synctest.Wait() // for the other nodes to have heard of it
-		list, err := l.nodes[2].eng.FenceHistory(t.Context(), "*")
+		var list []crmd.FenceEvent
+		l.until("word of the fencing", func() bool {
+			list, err = l.nodes[2].eng.FenceHistory(t.Context(), "*")
+			return err != nil || len(list) > 0
+		})
 		if err != nil || len(list) != 1 || list[0].State != fencing.StateFailed || list[0].Target != "node2" {
 			t.Errorf("history on another node: %+v %v", list, err)
 		}
