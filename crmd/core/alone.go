@@ -51,6 +51,10 @@ func (c *Core) stopNext() {
 			newest, last = call, r
 		}
 	}
+	if last == nil && c.anyActive() {
+		c.giveUpDrain("a resource cannot be stopped")
+		return
+	}
 	if last == nil {
 		c.leave("everything here was stopped without a dc")
 		return

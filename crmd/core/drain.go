@@ -5,6 +5,7 @@ package core
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,7 +44,7 @@ func (c *Core) drainTick() {
 	}
 	limit := c.durationOption("shutdown-escalation", drainEscalation)
 	if limit > 0 && c.now.Mono-c.calls.asked >= limit {
-		c.giveUpDrain()
+		c.giveUpDrain("the shutdown takes too long")
 		return
 	}
 	if c.coldStart() {
@@ -119,15 +120,19 @@ func whyActive(r *history.Resource) string {
 	return fmt.Sprintf("its stop failed with %s (%s)", document.Get(last, "rc-code"), why)
 }
 
-// giveUpDrain ends a shutdown that takes too long. The group sees this
+func (c *Core) anyActive() bool {
+	return slices.ContainsFunc(c.lrm.node.Resources(), (*history.Resource).Active)
+}
+
+// giveUpDrain ends a shutdown that cannot be completed. The group sees this
 // controller lost, not leave: what still runs here is not known to be stopped.
-func (c *Core) giveUpDrain() {
-	c.logf(Error, "shutdown takes too long: leaving the node as it is", "waited_for", c.drainWaitsFor())
+func (c *Core) giveUpDrain(why string) {
+	c.logf(Error, "shutdown given up: leaving the node as it is", "why", why, "waited_for", c.drainWaitsFor())
 	c.leaving = true
 	for _, t := range c.calls.shutdown {
 		c.reply(t, fmt.Errorf("%w: waiting for %s", crmd.ErrNotDrained, c.drainWaitsFor()))
 	}
 	c.calls.shutdown = nil
 	c.emit(Exit{Err: crmd.ErrNotDrained})
-	c.input(fsa.InHalt, "shutdown-escalation has passed")
+	c.input(fsa.InHalt, why)
 }

@@ -124,3 +124,22 @@ func TestAShutdownThatCannotEndTellsWhyAndGivesUp(t *testing.T) {
 		c.fatalf("after %v: %v, exit %v", took, n.replies[9999], n.exited)
 	}
 }
+
+// A node that could not stop something by itself does not leave as if it had:
+// the others must not take it for clean.
+func TestANodeAloneThatCannotStopIsLostNotGone(t *testing.T) {
+	c := formed(t, 791, plain())
+	on := c.runningOn("r0")
+	c.failures["r0 stop "+on] = 1
+	n := c.nodes[on[4]-'1']
+	n.inGroup = false
+	n.do(func(now Time) { n.core.GroupLost(now) })
+	c.after(0, n.shutDown)
+	c.waitFor("shutdown", time.Minute, n.left)
+	if !errors.Is(n.replies[9999], crmd.ErrNotDrained) || !errors.Is(n.exited, crmd.ErrNotDrained) {
+		c.fatalf("answer %v, exit %v", n.replies[9999], n.exited)
+	}
+	if n.lrm.active["r1"] || n.lrm.active["r2"] {
+		c.fatalf("the others are active still: %v", n.lrm.active)
+	}
+}
