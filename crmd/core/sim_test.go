@@ -398,7 +398,7 @@ func (c *cluster) split(part map[int]int) {
 func (c *cluster) heal() {
 	c.tracef("heal")
 	c.part = map[int]int{}
-	// The CIBs meet first: the best version wins.
+	// The CIBs meet, before the groups or after: the best version wins.
 	var best *simNode
 	for _, n := range c.nodes {
 		if n.up && (best == nil || less(operation.VersionOf(best.root), operation.VersionOf(n.root))) {
@@ -409,7 +409,7 @@ func (c *cluster) heal() {
 		if n.up && n != best {
 			n.root, n.table = document.Clone(best.root), best.table
 			root := n.root
-			n.later("cib", 0, func(t Time) { n.core.CIBSnapshot(t, root, operation.VersionOf(root)) })
+			n.later("cib", c.jitter(12*time.Millisecond), func(t Time) { n.core.CIBSnapshot(t, root, operation.VersionOf(root)) })
 		}
 	}
 	c.membership()
