@@ -32,6 +32,9 @@ type Core struct {
 	// along are those of that group's members that came along to this one.
 	along   []messaging.MemberID
 	splitAt cib.Version
+	// cut: this is the smaller part of a group that fell apart, whatever its
+	// document still says of quorum, until the next meeting.
+	cut bool
 
 	applied uint64 // writes applied since the group became ready
 	acked   map[messaging.MemberID]uint64
@@ -299,6 +302,7 @@ func (c *Core) shrunk(before []messaging.MemberID) {
 	if along < len(before) {
 		c.splitAt = operation.VersionOf(c.root)
 	}
+	c.cut = c.cut || 2*along < len(before)
 	for _, o := range c.waits {
 		if o.enough {
 			continue

@@ -62,7 +62,7 @@ func (c *Core) beginMeeting(tag string) {
 		Version: operation.VersionOf(c.root), Digest: c.digest(), Min: Protocol, Max: Protocol,
 		Lineage: c.lineage, Running: c.lineage != "",
 	}
-	st.Quorate = st.Running && c.root.SelectAttrValue("have-quorum", "0") == "1"
+	st.Quorate = st.Running && !c.cut && c.root.SelectAttrValue("have-quorum", "0") == "1"
 	c.mode, c.tag = ModeMeeting, tag
 	c.meet = meeting{states: map[messaging.MemberID]state{}, out: map[messaging.MemberID]bool{}}
 	c.send(message{Kind: kindState, Tag: tag, St: &st})
@@ -363,7 +363,7 @@ func (c *Core) ready() {
 	c.meet = meeting{}
 	c.mode = ModeReady
 	c.newGroup(c.tag)
-	c.splitAt = operation.VersionOf(c.root)
+	c.splitAt, c.cut = operation.VersionOf(c.root), false
 	c.notice(0, "replicas agree", "members", len(c.members), "version", c.splitAt.String(), "statements", len(states))
 	for _, h := range held {
 		c.apply(h.from, h.m)

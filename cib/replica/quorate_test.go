@@ -53,3 +53,32 @@ func TestTheQuorateSideWinsOverAHigherVersion(t *testing.T) {
 		}
 	}
 }
+
+func TestACutNodeIsNotQuorateThoughNoDCHasSaidSo(t *testing.T) {
+	r := three(t)
+	all, majority, alone := []messaging.NodeID{1, 2, 3}, []messaging.NodeID{1, 2}, []messaging.NodeID{3}
+	r.quorum(1, 1, "1")
+	r.flow(all...)
+
+	r.group(alone, nil, majority)
+	r.flow(alone...)
+	for i := range 3 {
+		r.write(3, uint64(10+i), fmt.Sprint("alone", i))
+	}
+	r.flow(alone...)
+	r.group(majority, nil, alone)
+	r.flow(majority...)
+	r.write(2, 20, "acknowledged")
+	r.flow(majority...)
+	if !r.answered(20) || r.answers[20] != nil {
+		t.Fatalf("write of the majority: %v", r.answers)
+	}
+
+	r.group(all, all, nil)
+	r.flow(all...)
+	for n, c := range r.cores {
+		if !has(c.Root(), "acknowledged") {
+			t.Errorf("node %d has lost an acknowledged write", n)
+		}
+	}
+}
