@@ -185,6 +185,8 @@ func (c *Core) onInvoke(from messaging.MemberID, m *wire.Invoke) {
 	}
 	if from != c.dc || c.joined == 0 || c.leaving || c.alone {
 		c.logf(Warn, "refused an action that is not of this node's dc", "key", m.Action.OperationKey, "from", from.Node)
+		// Who asked must not wait for the action's timeout to learn it.
+		c.ack(m.Key, "refused: this node is not joined to who asks", cib.Version{})
 		return
 	}
 	a := &m.Action

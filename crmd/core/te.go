@@ -259,6 +259,12 @@ func (c *Core) Step(now Time, s transition.Step) {
 		}
 		switch s := s.(type) {
 		case *transition.Fire:
+			if r.aborted != "" && r.prio[s.Action.ID] < transition.Infinity {
+				// It crossed the abort: nothing new starts, least of all after quorum is
+				// lost.
+				c.confirm(s.Action.ID, true, true, true)
+				return
+			}
 			c.fire(r, s.Action)
 		case *transition.Timeout:
 			c.timedOut(r, s.Action)
