@@ -85,12 +85,7 @@ func (c *cluster) maintenance(active *lab.Node) {
 		return nil
 	})
 	c.run(active, "systemctl", "stop", lab.WebUnit)
-	nobody := func() error {
-		if h := c.witness.Holders(serverThing); len(h) > 0 {
-			return fmt.Errorf("%v runs it", h)
-		}
-		return nil
-	}
+	nobody := c.nobody(serverThing)
 	lab.Until(c.t, settleTimeout, "the server is stopped by hand", nobody)
 	lab.For(c.t, 3*time.Second, "nobody starts the server", nobody)
 	c.run(active, "systemctl", "start", lab.WebUnit)

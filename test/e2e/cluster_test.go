@@ -285,6 +285,16 @@ func (c *cluster) holder(limit time.Duration) *lab.Node {
 	return who
 }
 
+// nobody tells who holds a thing, if anybody does.
+func (c *cluster) nobody(thing lab.Thing) func() error {
+	return func() error {
+		if h := c.witness.Holders(thing); len(h) > 0 {
+			return fmt.Errorf("%s: %s", thing.Name, strings.Join(h, " "))
+		}
+		return nil
+	}
+}
+
 // moved waits until the web group is whole on a node other than one.
 func (c *cluster) moved(from *lab.Node, limit time.Duration) *lab.Node {
 	c.t.Helper()

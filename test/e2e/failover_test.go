@@ -173,6 +173,29 @@ func TestNothingStartsBeforeTheFenceIsConfirmed(t *testing.T) {
 	}
 }
 
+// Row 3: a node that stands still holds its address all the same; only the fence
+// makes it safe to take over. A short standstill costs nothing.
+func TestFrozenNodeIsFencedBeforeItsResourcesMove(t *testing.T) {
+	c := startedCluster(t, 3)
+	active := c.startWeb(options{"stonith-enabled": "true"}, fenceDevice)
+	active.Freeze()
+	<-time.After(200 * time.Millisecond) // a fifth of the token timeout
+	active.Thaw()
+	c.stays(active, 3*time.Second)
+	if r := c.Fence().Records(); len(r) > 0 {
+		t.Fatalf("a standstill of 200 ms was fenced: %v", r)
+	}
+	c.awaitOnline(c.members()...)
+	frozen := time.Now()
+	active.Freeze()
+	to := c.moved(active, settleTimeout)
+	c.figure("with fencing: node frozen to the group whole elsewhere", time.Since(frozen))
+	c.awaitStatus(to, settleTimeout, "the group is started elsewhere", webRuns(to))
+	if r := c.Fence().Records(); len(r) == 0 || r[0].Node != active.Name {
+		t.Errorf("the frozen node was not fenced: %v", r)
+	}
+}
+
 // Row 3: where fencing fails, nothing starts and the status says why.
 func TestFailedFencingStartsNothingElsewhere(t *testing.T) {
 	c := startedCluster(t, 3)
@@ -191,12 +214,7 @@ func TestFailedFencingStartsNothingElsewhere(t *testing.T) {
 		}
 		return fmt.Errorf("fence history: %v", s.Fencing)
 	})
-	lab.For(t, 3*time.Second, "nobody has the address", func() error {
-		if h := c.witness.Holders(addressThing); len(h) > 0 {
-			return fmt.Errorf("%v", h)
-		}
-		return nil
-	})
+	lab.For(t, 3*time.Second, "nobody has the address", c.nobody(addressThing))
 	if out := c.run(left, "crm_mon", "-1"); !strings.Contains(out, "Node "+active.Name+": UNCLEAN (offline)") || !strings.Contains(out, "Failed Fencing Actions:") {
 		t.Errorf("crm_mon -1 does not say that fencing failed:\n%s", out)
 	}

@@ -92,12 +92,7 @@ func TestColdStartReachesTheFirstResourceInFiveSeconds(t *testing.T) {
 	c := startedCluster(t, 3)
 	c.startWeb(noFencing)
 	c.stop(c.members()...)
-	lab.Until(t, settleTimeout, "all is stopped", func() error {
-		if h := c.witness.Holders(addressThing); len(h) > 0 {
-			return fmt.Errorf("%v has the address", h)
-		}
-		return nil
-	})
+	c.gone()
 	began := time.Now()
 	c.start(c.members()...)
 	var first time.Time

@@ -30,12 +30,7 @@ func TestTwoNodesWithTwoNodeSet(t *testing.T) {
 	// A node that starts alone waits for the other (wait_for_all).
 	to.Kill()
 	c.boot(active)
-	lab.For(t, 5*time.Second, "nothing starts on a node that has not seen the other", func() error {
-		if h := c.witness.Holders(addressThing); len(h) > 0 {
-			return errors.New(strings.Join(h, " "))
-		}
-		return nil
-	})
+	lab.For(t, 5*time.Second, "nothing starts on a node that has not seen the other", c.nobody(addressThing))
 	c.boot(to)
 	c.awaitOnline(c.members()...)
 	c.holder(settleTimeout)

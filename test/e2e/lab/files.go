@@ -44,7 +44,7 @@ TimeoutStopSec=3
 `
 
 const webConfig = `pid /run/labweb.pid;
-error_log stderr;
+error_log /var/log/labweb.log;
 worker_processes 1;
 events { worker_connections 128; }
 http {
