@@ -31,11 +31,23 @@ func TestMain(m *testing.M) {
 	}
 	term := make(chan os.Signal, 1)
 	signal.Notify(term, syscall.SIGTERM)
-	fmt.Println("start")
+	note("start")
 	dieOnce(os.Getenv("RUN_TEST_DIES"))
 	_, _ = sd.SdNotify(false, sd.SdNotifyReady)
 	<-term
-	fmt.Println("stop")
+	note("stop")
+}
+
+// note appends a line to a file that all stand-ins share: what comes through
+// their pipes may be overtaken by the next one's.
+func note(word string) {
+	f, err := os.OpenFile(os.Getenv("RUN_TEST_NOTES"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(4)
+	}
+	fmt.Fprintf(f, "%s: %s\n", filepath.Base(os.Args[0]), word)
+	_ = f.Close()
 }
 
 // dieOnce ends the daemon that is named at its first start.
@@ -49,9 +61,11 @@ func dieOnce(name string) {
 }
 
 // runNode runs a node of stand-ins until all are started, then stops it, and
-// returns what was printed.
-func runNode(t *testing.T, args ...string) (lines []string, code int) {
+// returns what was printed, what the stand-ins noted, and the exit code.
+func runNode(t *testing.T, args ...string) (lines, notes []string, code int) {
 	t.Helper()
+	file := filepath.Join(t.TempDir(), "notes")
+	t.Setenv("RUN_TEST_NOTES", file)
 	t.Setenv("RUN_TEST_DAEMON", "1")
 	dir := t.TempDir()
 	for _, d := range order {
@@ -76,11 +90,15 @@ func runNode(t *testing.T, args ...string) (lines []string, code int) {
 			cancel()
 		}
 	}
-	return lines, <-ended
+	code = <-ended
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lines, strings.Split(strings.TrimSpace(string(text)), "\n"), code
 }
 
-// said picks the daemons that said a word, in order. A child's words come
-// through a pipe and may be late, so only like may be compared with like.
+// said picks the daemons that noted a word, in order.
 func said(lines []string, word string) []string {
 	var names []string
 	for _, l := range lines {
@@ -92,27 +110,27 @@ func said(lines []string, word string) []string {
 }
 
 func TestDaemonsStartInOrderAndStopInReverse(t *testing.T) {
-	lines, code := runNode(t)
+	_, notes, code := runNode(t)
 	if code != 0 {
 		t.Errorf("code %d", code)
 	}
 	up := []string{"messagingd", "cibd", "lrmd", "pengined", "transitiond", "crmd"}
-	if d := cmp.Diff(up, said(lines, "start")); d != "" {
+	if d := cmp.Diff(up, said(notes, "start")); d != "" {
 		t.Error(d)
 	}
 	down := []string{"crmd", "transitiond", "pengined", "lrmd", "cibd", "messagingd"}
-	if d := cmp.Diff(down, said(lines, "stop")); d != "" {
+	if d := cmp.Diff(down, said(notes, "stop")); d != "" {
 		t.Error(d)
 	}
 }
 
 func TestDeadDaemonIsStartedAgain(t *testing.T) {
 	t.Setenv("RUN_TEST_DIES", "cibd")
-	lines, code := runNode(t, "--only", "messagingd,cibd")
+	lines, notes, code := runNode(t, "--only", "messagingd,cibd")
 	if code != 0 {
 		t.Errorf("code %d", code)
 	}
-	if d := cmp.Diff([]string{"messagingd", "cibd", "cibd"}, said(lines, "start")); d != "" {
+	if d := cmp.Diff([]string{"messagingd", "cibd", "cibd"}, said(notes, "start")); d != "" {
 		t.Error(d)
 	}
 	if !slices.Contains(lines, "cibd: ended (exit status 3): starting again in 100ms") {
