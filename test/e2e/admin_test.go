@@ -68,9 +68,8 @@ func TestStandbyMoveAndClearBehaveAsTheTutorialSays(t *testing.T) {
 	c.run(one, "crm_resource", "--clear", "-r", "web")
 	c.stays(now, 2*time.Second)
 
+	c.figure("planned moves: longest time without the page", client.Longest().Duration())
 	c.maintenance(now)
-	longest := client.Longest()
-	c.figure("planned moves: longest time without the page", longest.Duration())
 }
 
 // maintenance: while the cluster is in maintenance nothing is stopped or

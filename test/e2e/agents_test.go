@@ -58,12 +58,12 @@ func TestWebServerAsAnyClassOfResource(t *testing.T) {
 	}
 	c.start(c.members()...)
 	c.awaitOnline(c.members()...)
-	at := strings.Index(webGroup, `<primitive id="webserver"`)
+	before, _, _ := strings.Cut(webGroup, `<primitive id="webserver"`)
 	for name, server := range servers {
 		t.Run(name, func(t *testing.T) {
 			sub := *c
 			sub.t = t
-			sub.configure(c.Node(1), noFencing, webGroup[:at]+server+"</group>")
+			sub.configure(c.Node(1), noFencing, before+server+"</group>")
 			first := sub.holder(settleTimeout)
 			sub.awaitStatus(first, settleTimeout, "the group is started", webRuns(first))
 			sub.run(first, "crm_standby", "-v", "on", "-N", first.Name)
