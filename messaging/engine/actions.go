@@ -215,13 +215,14 @@ func (e *Engine) greetAll() {
 }
 
 func (e *Engine) actLinks(as []link.Action) {
+	var down []messaging.NodeID
 	for _, a := range as {
 		switch a := a.(type) {
 		case *link.SendBeat:
 			e.beat(a)
 		case *link.PeerDown:
 			e.cfg.Log.Warn("peer silent", "node", uint32(a.Peer), "reason", a.Why)
-			e.step(&totem.SuspectDown{Node: a.Peer})
+			down = append(down, a.Peer)
 		case *link.PeerUp:
 			e.cfg.Log.Info("peer heard", "node", uint32(a.Peer))
 			e.step(&totem.SuspectCleared{Node: a.Peer})
@@ -235,6 +236,9 @@ func (e *Engine) actLinks(as []link.Action) {
 			e.cfg.Log.Info("link changed", "node", uint32(a.Peer), "link", a.Link, "to", state)
 			e.announce("notice", "KNET", "link: host: %d link: %d is %s", a.Peer, a.Link, state)
 		}
+	}
+	if len(down) > 0 {
+		e.step(&totem.SuspectDown{Nodes: down})
 	}
 }
 

@@ -5,6 +5,7 @@ package link
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -242,9 +243,46 @@ func (c *Core) Tick(now time.Duration) []Action {
 				out = append(out, &SendBeat{id, l, p.up})
 			}
 		}
+	}
+	for _, id := range c.order {
 		out = c.judge(id, out)
 	}
 	return out
+}
+
+// waitsFor tells whether the judgement on a silent peer is put off for a moment,
+// because another peer is nearly as silent:
+//
+//  1. Node 2 hears nobody any more. The last packet of node 1 is 40 ms older than
+//     that of node 3, so node 1 passes the limit first.
+//  2. Node 2 tells the others that node 1 is dead. Node 3 believes it, and parts
+//     from node 1, which it hears well.
+//  3. Node 3 passes the limit: node 2 rejects it too. Now all three are alone.
+//
+// Told of both at a time, both know that it is node 2 that is deaf. A peer that
+// lives is heard within the window, one that does not passes the limit.
+func (c *Core) waitsFor(id messaging.NodeID, silence time.Duration) bool {
+	window := c.cfg.Interval + 2*c.cfg.Tick()
+	if silence >= c.cfg.Limit+window {
+		return false
+	}
+	for _, other := range c.order {
+		if s := c.silence(other); other != id && c.peers[other].up && s < c.cfg.Limit && s >= c.cfg.Limit-window {
+			return true
+		}
+	}
+	return false
+}
+
+// silence is that of a peer's least silent link.
+func (c *Core) silence(id messaging.NodeID) time.Duration {
+	least := time.Duration(math.MaxInt64)
+	for _, l := range c.peers[id].links {
+		if p := c.paths[pathKey{id, l}]; p.up {
+			least = min(least, p.silence)
+		}
+	}
+	return least
 }
 
 // judge takes down the links of a peer that are silent for too long, and the
@@ -258,7 +296,7 @@ func (c *Core) judge(id messaging.NodeID, out []Action) []Action {
 			continue
 		}
 		switch {
-		case p.silence >= c.cfg.Limit:
+		case p.silence >= c.cfg.Limit && !c.waitsFor(id, p.silence):
 			why = fmt.Sprintf("silent for %d ms", p.silence.Milliseconds())
 		case p.refusals >= c.cfg.Refusals && p.silence >= c.cfg.RefusedSilence:
 			why = "its kernel refuses packets: the daemon is gone"

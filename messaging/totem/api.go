@@ -42,8 +42,10 @@ type Submit struct {
 	Sync bool
 }
 
-// SuspectDown is the link layer's evidence that a peer is dead.
-type SuspectDown struct{ Node messaging.NodeID }
+// SuspectDown is the link layer's evidence that peers are dead: all that are
+// found so at a time, since a node that hears nobody at all must not accuse one
+// peer before another that believes it.
+type SuspectDown struct{ Nodes []messaging.NodeID }
 
 // SuspectCleared takes a SuspectDown back, or tells that a node is in reach for
 // the first time: it is then greeted at once. A packet from the node takes a

@@ -123,7 +123,7 @@ func (c *Core) Step(now time.Duration, ev Event) []Action {
 	case *Submit:
 		c.submit(ev)
 	case *SuspectDown:
-		c.suspect(ev.Node)
+		c.suspect(ev.Nodes)
 	case *SuspectCleared:
 		c.heard(ev.Node)
 	case *SyncDone:

@@ -232,27 +232,37 @@ func (c *Core) onMergeDetect(from messaging.NodeID, ring messaging.RingID) {
 	c.enterGather("merge detect from " + nodeName(from))
 }
 
-// suspect takes the link layer's word that a node is dead: it need not be
+// suspect takes the link layer's word that nodes are dead: they need not be
 // waited for.
-func (c *Core) suspect(n messaging.NodeID) {
-	if n == c.self || n == 0 {
-		return
+func (c *Core) suspect(dead []messaging.NodeID) {
+	var concerned nodeSet
+	for _, n := range dead {
+		if n == c.self || n == 0 {
+			continue
+		}
+		c.suspects = c.suspects.with(n)
+		c.penalties.dead(n, c.now, c.cfg.Token)
+		if c.countsOn(n) {
+			concerned = concerned.with(n)
+		}
 	}
-	c.suspects = c.suspects.with(n)
-	c.penalties.dead(n, c.now, c.cfg.Token)
-	concerned := false
+	if len(concerned) > 0 {
+		c.failed = c.failed.union(concerned)
+		c.enterGather("links to " + concerned.names() + " are down")
+	}
+}
+
+// countsOn tells whether a node has a part in what this one is doing.
+func (c *Core) countsOn(n messaging.NodeID) bool {
 	switch c.state {
 	case Operational:
-		concerned = c.memb.has(n)
+		return c.memb.has(n)
 	case Gather:
-		concerned = c.proc.has(n) && !c.failed.has(n)
+		return c.proc.has(n) && !c.failed.has(n)
 	case Commit, Recovery:
-		concerned = c.newMemb.has(n)
+		return c.newMemb.has(n)
 	}
-	if concerned {
-		c.failed = c.failed.with(n)
-		c.enterGather("links to " + nodeName(n) + " are down")
-	}
+	return false
 }
 
 // heard is the link layer's word that a node is in reach, be it again or for

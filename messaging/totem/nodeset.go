@@ -5,6 +5,7 @@ package totem
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/quorate/quorate/messaging"
 )
@@ -65,4 +66,13 @@ func (s nodeSet) after(n messaging.NodeID) messaging.NodeID {
 		i++
 	}
 	return s[i%len(s)]
+}
+
+// names lists the members in words.
+func (s nodeSet) names() string {
+	names := make([]string, len(s))
+	for i, n := range s {
+		names[i] = nodeName(n)
+	}
+	return strings.Join(names, " and ")
 }

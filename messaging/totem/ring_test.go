@@ -145,7 +145,7 @@ func ints(args []string) (out []int) {
 //	run DURATION        submit N TEXT                bulk N COUNT SIZE
 //	cut A B             part N N / N N               heal
 //	drop TYPE COUNT [from=N] [to=N]                  double TYPE COUNT [from=N] [to=N]
-//	pause N             resume N                     suspect N X    clear N X
+//	pause N             resume N                     suspect N X…   clear N X
 //	inject TO FROM TYPE key=value…                   show KIND…
 //	state               stats N FIELD…               syncdone N
 func (s *script) run(t *testing.T, line string) {
@@ -216,7 +216,11 @@ func (s *script) run(t *testing.T, line string) {
 	case "resume":
 		s.hosts[args[0]].Resume()
 	case "suspect":
-		s.step(args[0], &SuspectDown{Node: messaging.NodeID(args[1] + 1)})
+		var dead []messaging.NodeID
+		for _, a := range args[1:] {
+			dead = append(dead, messaging.NodeID(a+1))
+		}
+		s.step(args[0], &SuspectDown{Nodes: dead})
 	case "clear":
 		s.step(args[0], &SuspectCleared{Node: messaging.NodeID(args[1] + 1)})
 	case "inject":

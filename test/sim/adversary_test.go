@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/quorate/quorate/internal/sim"
+	"github.com/quorate/quorate/messaging"
 	"github.com/quorate/quorate/messaging/totem"
 )
 
@@ -86,7 +87,7 @@ func (a adversary) strike(c *cluster) {
 	suspects := func(dead int) {
 		for _, n := range c.nodes {
 			if n.index != dead {
-				n.host.After(time.Millisecond, func() { n.step(&totem.SuspectDown{Node: c.nodes[dead].id}) })
+				n.host.After(time.Millisecond, func() { n.step(&totem.SuspectDown{Nodes: []messaging.NodeID{c.nodes[dead].id}}) })
 			}
 		}
 	}
@@ -103,7 +104,7 @@ func (a adversary) strike(c *cluster) {
 		c.nodes[1].leave()
 	case "flap":
 		n := c.nodes[1]
-		c.nodes[0].step(&totem.SuspectDown{Node: n.id})
+		c.nodes[0].step(&totem.SuspectDown{Nodes: []messaging.NodeID{n.id}})
 	}
 }
 

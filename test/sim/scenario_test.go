@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/quorate/quorate/internal/sim"
+	"github.com/quorate/quorate/messaging"
 	"github.com/quorate/quorate/messaging/totem"
 	"github.com/quorate/quorate/messaging/totem/wire"
 )
@@ -234,7 +235,7 @@ func (s *scenario) strike(c *cluster, name string, n *node) {
 		s.flap(c, n, 6)
 	case "false_suspicion":
 		if n.host.Up() && n != other {
-			n.host.Do(func() { n.step(&totem.SuspectDown{Node: other.id}) })
+			n.host.Do(func() { n.step(&totem.SuspectDown{Nodes: []messaging.NodeID{other.id}}) })
 		}
 	case "deaf":
 		s.deafen(c, n, some(s.cfg.Token))
@@ -318,7 +319,7 @@ func (s *scenario) watchLink(c *cluster, n, o *node, silent map[[2]int]time.Dura
 	}
 	if !n.down[o.index] && c.w.Now()-silent[key] >= s.evidence {
 		n.down[o.index] = true
-		n.step(&totem.SuspectDown{Node: o.id})
+		n.step(&totem.SuspectDown{Nodes: []messaging.NodeID{o.id}})
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/quorate/quorate/internal/sim"
+	"github.com/quorate/quorate/messaging"
 	"github.com/quorate/quorate/messaging/totem"
 )
 
@@ -80,7 +81,7 @@ func TestSilentDeathWithEvidenceCostsNoConsensusTimeout(t *testing.T) {
 		victim.crash()
 		for _, n := range c.nodes {
 			if n != victim {
-				n.host.After(silence+c.w.Between(0, 100*time.Millisecond), func() { n.step(&totem.SuspectDown{Node: victim.id}) })
+				n.host.After(silence+c.w.Between(0, 100*time.Millisecond), func() { n.step(&totem.SuspectDown{Nodes: []messaging.NodeID{victim.id}}) })
 			}
 		}
 		if !c.w.Run(died+10*time.Second, survivors(c, victim)) {
@@ -107,7 +108,7 @@ func TestSilentDeathWithLateEvidenceIsFoundByTheToken(t *testing.T) {
 		// Evidence comes in gather, after the token is lost.
 		for _, n := range c.nodes {
 			if n != victim {
-				n.host.After(cfg.Token+cfg.Token/5, func() { n.step(&totem.SuspectDown{Node: victim.id}) })
+				n.host.After(cfg.Token+cfg.Token/5, func() { n.step(&totem.SuspectDown{Nodes: []messaging.NodeID{victim.id}}) })
 			}
 		}
 		if !c.w.Run(died+10*time.Second, survivors(c, victim)) {
