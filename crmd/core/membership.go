@@ -55,6 +55,9 @@ func (c *Core) configChange(cc *messaging.ConfigChange) {
 	for _, l := range cc.Left {
 		c.memberLeft(l)
 	}
+	for _, j := range cc.Joined {
+		delete(c.expectDown, j.Member.Node)
+	}
 	for _, m := range cc.Members {
 		n := c.peers.Get(m.Node)
 		n.Seen = true
@@ -113,15 +116,17 @@ func (c *Core) memberLeft(l messaging.MemberChange) {
 		c.setDC(messaging.MemberID{}, fmt.Sprintf("DC %s left", n.Name))
 		c.input(fsa.InElection, "the DC left")
 	}
+	if l.Reason == messaging.ReasonLeave {
+		// Every controller remembers it: where the DC left in good order, its
+		// successor must not take it for lost and have it fenced.
+		c.expectDown[n.ID] = true
+	}
 	if !c.am {
 		return
 	}
 	c.book.Remove(l.Member)
 	delete(c.waived, l.Member)
 	delete(c.features, l.Member)
-	if l.Reason == messaging.ReasonLeave {
-		c.expectDown[n.ID] = true
-	}
 	c.nodeGone(n, l.Reason)
 }
 
