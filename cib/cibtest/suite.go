@@ -18,7 +18,7 @@ import (
 )
 
 // patience is how long the suite waits for what must happen.
-const patience = 20 * time.Second
+const patience = 5 * time.Minute
 
 // RunStore checks an implementation of cib.Store. Each sub-test gets a store of
 // a cluster of its own with the node "node1", whose id is 1.
