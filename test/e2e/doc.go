@@ -13,6 +13,10 @@
 //
 // The tests of rootless_test.go run three nodes on 127.0.0.x and need no rights.
 //
+// The same tests run on another stack, to compare with: $E2E_IMAGE is a folder to
+// lay over the machines' root instead of the result of make install, $E2E_UNITS
+// the units to start there, $E2E_PATIENCE a factor for the limits.
+//
 // Logs of a failed test are kept in $E2E_LOGS, or in a folder of the temporary
 // directory whose name is printed.
 package e2e
