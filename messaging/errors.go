@@ -14,6 +14,10 @@ var (
 	ErrCutOff = errors.New("messaging: cut off as a slow reader")
 	// ErrTooBig: a message exceeds MaxMessage.
 	ErrTooBig = errors.New("messaging: message too big")
+	// ErrRefused: a reload was refused by a node, and nothing was changed on any.
+	ErrRefused = errors.New("messaging: reload refused, nothing was changed on any node")
+	// ErrAgain: something else is under way; the same call may work later.
+	ErrAgain = errors.New("messaging: try again")
 	// ErrInvalid: an argument is out of its range.
 	ErrInvalid = errors.New("messaging: invalid argument")
 )

@@ -23,6 +23,8 @@ func Errors() ipc.ErrorTable {
 		{Err: messaging.ErrCutOff, Code: codes.ResourceExhausted, Reason: "CUT_OFF"},
 		{Err: messaging.ErrClosed, Code: codes.Aborted, Reason: "CLOSED"},
 		{Err: messaging.ErrTooBig, Code: codes.InvalidArgument, Reason: "TOO_BIG"},
+		{Err: messaging.ErrRefused, Code: codes.FailedPrecondition, Reason: "REFUSED"},
+		{Err: messaging.ErrAgain, Code: codes.Aborted, Reason: "AGAIN"},
 		{Err: messaging.ErrInvalid, Code: codes.InvalidArgument, Reason: "INVALID"},
 	}
 }
