@@ -178,33 +178,11 @@ func (b *builder) assign(k Key, path string) {
 		b.assignTotem(k)
 		return
 	}
+	if path == "quorum" || strings.HasPrefix(path, "quorum.") {
+		b.assignQuorum(k, path)
+		return
+	}
 	switch path + "." + k.Name {
-	case "quorum.provider":
-		c.Quorum.Provider = k.Value
-	case "quorum.expected_votes":
-		c.Quorum.ExpectedVotes = num(k.Value)
-	case "quorum.votes":
-		c.Quorum.Votes = num(k.Value)
-	case "quorum.two_node":
-		c.Quorum.TwoNode = k.Value == "1"
-	case "quorum.wait_for_all":
-		c.Quorum.WaitForAll = num(k.Value)
-	case "quorum.last_man_standing":
-		c.Quorum.LastManStanding = k.Value == "1"
-	case "quorum.last_man_standing_window":
-		c.Quorum.LastManWindow = num(k.Value)
-	case "quorum.auto_tie_breaker":
-		c.Quorum.AutoTieBreaker = k.Value == "1"
-	case "quorum.auto_tie_breaker_node":
-		c.Quorum.TieBreakerNodes = k.Value
-	case "quorum.allow_downscale":
-		c.Quorum.AllowDownscale = k.Value == "1"
-	case "quorum.expected_votes_tracking":
-		c.Quorum.ExpectedTracking = k.Value == "1"
-	case "quorum.device.model":
-		c.Quorum.DeviceModel = k.Value
-	case "quorum.device.votes":
-		c.Quorum.DeviceVotes = num(k.Value)
 	case "logging.to_stderr":
 		c.Logging.ToStderr = yes(k.Value)
 	case "logging.to_syslog":

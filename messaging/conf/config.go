@@ -117,24 +117,6 @@ type NodeConf struct {
 	Line  int
 }
 
-// Quorum is the quorum section.
-type Quorum struct {
-	Provider          string
-	ExpectedVotes     Number
-	Votes             Number
-	TwoNode           bool
-	WaitForAll        Number
-	LastManStanding   bool
-	LastManWindow     Number
-	AutoTieBreaker    bool
-	TieBreakerNodes   string
-	AllowDownscale    bool
-	ExpectedTracking  bool
-	DeviceModel       string
-	DeviceVotes       Number
-	DeviceSyncTimeout Number
-}
-
 // Logging is the logging section.
 type Logging struct {
 	ToStderr, ToSyslog, ToLogfile bool

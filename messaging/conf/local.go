@@ -141,15 +141,3 @@ func (c *Config) LocalID(bound netip.Addr) messaging.NodeID {
 	}
 	return AutoID(bound.String(), c.ClearHighBit)
 }
-
-// ExpectedVotes is the number of votes that the file lets one expect.
-func (c *Config) ExpectedVotes() uint32 {
-	if c.Quorum.ExpectedVotes.Set {
-		return uint32(c.Quorum.ExpectedVotes.Value)
-	}
-	var sum uint32
-	for _, n := range c.Nodes {
-		sum += n.Votes
-	}
-	return sum
-}

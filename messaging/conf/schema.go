@@ -76,10 +76,11 @@ var schema = sync.OnceValue(func() map[string]map[string]rule {
 			"provider":       text,
 			"expected_votes": u32, "votes": u32, "two_node": flag, "wait_for_all": flag, "last_man_standing": flag,
 			"last_man_standing_window": millis, "auto_tie_breaker": flag, "auto_tie_breaker_node": text, "allow_downscale": flag,
-			"expected_votes_tracking": flag, "leaving_timeout": millis, "disallowed": flag,
+			"expected_votes_tracking": flag, "leaving_timeout": millis, "disallowed": flag, "lease": millis,
 		},
 		"quorum.device":            {"model": text, "votes": u32, "timeout": millis, "sync_timeout": millis, "master_wins": flag},
-		"quorum.device.net":        {"host": text, "port": number("u16", 1, 65535), "algorithm": text, "tls": text, "tie_breaker": text, "force_ip_version": text, "keep_active_partition_tie_breaker": text, "connect_timeout": u32},
+		"quorum.device.net":        {"host": text, "port": number("u16", 1, 65535), "algorithm": text, "tls": text, "tie_breaker": text, "force_ip_version": text, "keep_active_partition_tie_breaker": text, "connect_timeout": millis, "heartbeat_interval": millis},
+		"quorum.device.disk":       {"path": text, "interval": number("u32", 10, 1<<31-1), "misses": number("u32", 2, 1000)},
 		"quorum.device.heuristics": {"mode": text, "timeout": millis, "sync_timeout": millis, "interval": millis},
 		"logging": {
 			"timestamp": text, "fileline": yesno, "function_name": yesno, "blackbox": yesno, "to_stderr": yesno, "to_syslog": yesno,
@@ -113,7 +114,7 @@ func lookup(section, key string) (r rule, ok bool) {
 	if section == "nodelist.node" && isRingAddr(key) {
 		return text, true
 	}
-	if strings.HasPrefix(section, "resources.") || section == "quorum.device.heuristics" && strings.HasPrefix(key, "exec_") {
+	if strings.HasPrefix(section, "resources.") || section == "quorum.device.heuristics" && (strings.HasPrefix(key, "exec_") || strings.HasPrefix(key, "ping_")) {
 		return text, true
 	}
 	r, ok = schema()[section][key]

@@ -128,25 +128,3 @@ func (b *builder) checkTimers() {
 		b.errs = append(b.errs, fmt.Errorf("conf: %s: The consensus timeout parameter (%d ms) may not be less than join (%d ms)", b.cfg.File, t.Consensus.Value, t.Join.Value))
 	}
 }
-
-func (b *builder) checkQuorum() {
-	c := b.cfg
-	q := &c.Quorum
-	switch q.Provider {
-	case "":
-		return
-	case "corosync_votequorum":
-	default:
-		b.errs = append(b.errs, fmt.Errorf("conf: %s: quorum.provider %q is unknown: use corosync_votequorum", c.File, q.Provider))
-		return
-	}
-	if len(c.Nodes) == 0 && !q.ExpectedVotes.Set {
-		b.errs = append(b.errs, fmt.Errorf("conf: %s: configuration error: nodelist or quorum.expected_votes must be configured!", c.File))
-	}
-	if q.TwoNode && q.DeviceModel != "" {
-		b.errs = append(b.errs, fmt.Errorf("conf: %s: quorum.two_node and quorum.device exclude each other", c.File))
-	}
-	if q.DeviceModel != "" {
-		c.Warnings = append(c.Warnings, Warning{c.File, 1, "quorum.device is not supported yet: its votes do not count"})
-	}
-}
