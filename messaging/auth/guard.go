@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -70,8 +71,10 @@ type Guard struct {
 	sealMu  sync.Mutex
 	counter uint64      // guarded by sealMu
 	sealer  cipher.AEAD // guarded by sealMu
+	sends   Key         // guarded by sealMu; the key that sealer comes from
 
 	mu      sync.Mutex
+	keys    []Key                      // guarded by mu; those that are accepted, see rotate.go
 	peers   map[messaging.NodeID]*peer // guarded by mu
 	refused map[Reason]uint64          // guarded by mu
 }
@@ -90,14 +93,39 @@ type peer struct {
 type session struct {
 	boot  BootID
 	win   window
-	aeads [2]cipher.AEAD // of the epochs epoch and epoch+1
+	slots [maxKeys]slot
 	epoch uint32
+}
+
+// A slot holds what one key gives for one boot of one sender.
+type slot struct {
+	cluster uint64
+	aeads   [2]cipher.AEAD // of the session's epoch and the one after it
+}
+
+// slot finds the slot of a key; that of a key no longer accepted is taken over.
+func (s *session) slot(cluster uint64, keys []Key) *slot {
+	var free *slot
+	for i := range s.slots {
+		t := &s.slots[i]
+		if t.cluster == cluster {
+			return t
+		}
+		if !slices.ContainsFunc(keys, func(k Key) bool { return k.cluster == t.cluster }) {
+			free = t
+		}
+	}
+	if free != nil {
+		*free = slot{cluster: cluster}
+	}
+	return free
 }
 
 // A Refusal says why a packet was not taken.
 type Refusal struct {
-	Reason Reason
-	From   messaging.NodeID // as the header claims; 0 where unknown
+	Reason  Reason
+	From    messaging.NodeID // as the header claims; 0 where unknown
+	Cluster uint64           // of the header, where the reason is OtherCluster
 }
 
 // Error gives the reason in words.
@@ -131,7 +159,9 @@ func NewGuard(cfg Config) (*Guard, error) {
 	if cfg.Self == 0 || cfg.Rand == nil || len(cfg.Key.root) == 0 {
 		return nil, errors.New("auth: guard needs a node id, a key and a source of randomness")
 	}
-	g := &Guard{cfg: cfg, peers: map[messaging.NodeID]*peer{}, refused: map[Reason]uint64{}}
+	sends, accepts := cfg.Key.clone(), cfg.Key.clone()
+	cfg.Key = Key{} // each use has its own copy, to be wiped when it ends
+	g := &Guard{cfg: cfg, sends: sends, keys: []Key{accepts}, peers: map[messaging.NodeID]*peer{}, refused: map[Reason]uint64{}}
 	if _, err := io.ReadFull(cfg.Rand, g.boot[:]); err != nil {
 		return nil, fmt.Errorf("auth: draw a boot id: %w", err)
 	}
@@ -142,7 +172,7 @@ func NewGuard(cfg Config) (*Guard, error) {
 func (g *Guard) Boot() BootID { return g.boot }
 
 func (g *Guard) nextEpochLocked(epoch uint32) (err error) {
-	g.sealer, err = newAEAD(g.cfg.Key, g.cfg.Self, g.boot, epoch)
+	g.sealer, err = newAEAD(g.sends, g.cfg.Self, g.boot, epoch)
 	return err
 }
 
@@ -172,7 +202,7 @@ func (g *Guard) Seal(dst []byte, kind Kind, to messaging.NodeID, plain []byte) (
 	at := len(dst)
 	dst = binary.LittleEndian.AppendUint16(dst, magic)
 	dst = append(dst, version, byte(kind))
-	dst = binary.LittleEndian.AppendUint64(dst, g.cfg.Key.cluster)
+	dst = binary.LittleEndian.AppendUint64(dst, g.sends.cluster)
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(g.cfg.Self))
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(to))
 	dst = binary.LittleEndian.AppendUint64(dst, g.counter)
@@ -192,6 +222,8 @@ type header struct {
 	from, to messaging.NodeID
 	counter  uint64
 	boot     BootID
+	cluster  uint64
+	key      *Key
 }
 
 // An Opened packet passed all checks.
@@ -219,7 +251,11 @@ func (g *Guard) Open(now time.Duration, src netip.Addr, packet []byte) (Opened, 
 	defer g.mu.Unlock()
 	h, reason := g.checkHeader(src, packet)
 	if reason != "" {
-		return Opened{}, g.refuseLocked(reason, h.from)
+		err := g.refuseLocked(reason, h.from)
+		if reason == OtherCluster {
+			err.Cluster = h.cluster
+		}
+		return Opened{}, err
 	}
 	p, reason := g.peerLocked(h.from)
 	if reason != "" {
@@ -262,8 +298,14 @@ func (g *Guard) checkHeader(src netip.Addr, b []byte) (h header, reason Reason) 
 	h.to = messaging.NodeID(binary.LittleEndian.Uint32(b[16:]))
 	h.counter = binary.LittleEndian.Uint64(b[20:])
 	copy(h.boot[:], b[28:headerLen])
+	h.cluster = binary.LittleEndian.Uint64(b[4:])
+	for i := range g.keys {
+		if g.keys[i].cluster == h.cluster {
+			h.key = &g.keys[i]
+		}
+	}
 	switch {
-	case binary.LittleEndian.Uint64(b[4:]) != g.cfg.Key.cluster:
+	case h.key == nil:
 		return h, OtherCluster
 	case h.kind < Data || h.kind > Hello || h.from == 0:
 		return h, Malformed
@@ -321,7 +363,9 @@ func (g *Guard) unseal(p *peer, s *session, h header, packet []byte, now time.Du
 		return nil, BadSeal
 	}
 	if epoch := uint32(h.counter >> 32); epoch == s.epoch+1 {
-		s.aeads = [2]cipher.AEAD{s.aeads[1], nil}
+		for i := range s.slots {
+			s.slots[i].aeads = [2]cipher.AEAD{s.slots[i].aeads[1], nil}
+		}
 		s.epoch = epoch
 	}
 	return plain, ""
@@ -332,15 +376,19 @@ func (g *Guard) unseal(p *peer, s *session, h header, packet []byte, now time.Du
 // forger can ask for them.
 func (g *Guard) aead(p *peer, s *session, h header, now time.Duration) (cipher.AEAD, Reason) {
 	epoch := uint32(h.counter >> 32)
-	if s.aeads[0] == nil {
+	if s.win.top == 0 { // nothing of this boot was opened yet
 		s.epoch = epoch
 	}
 	i := epoch - s.epoch
 	if i > 1 {
 		return nil, Replay
 	}
-	if s.aeads[i] != nil {
-		return s.aeads[i], ""
+	t := s.slot(h.cluster, g.keys)
+	if t == nil {
+		return nil, OtherCluster
+	}
+	if t.aeads[i] != nil {
+		return t.aeads[i], ""
 	}
 	if now-p.second >= time.Second {
 		p.second, p.derived = now, 0
@@ -349,10 +397,10 @@ func (g *Guard) aead(p *peer, s *session, h header, now time.Duration) (cipher.A
 		return nil, RateLimited
 	}
 	p.derived++
-	a, err := newAEAD(g.cfg.Key, h.from, s.boot, epoch)
+	a, err := newAEAD(*h.key, h.from, s.boot, epoch)
 	if err != nil {
 		return nil, BadSeal
 	}
-	s.aeads[i] = a
+	t.aeads[i] = a
 	return a, ""
 }

@@ -92,7 +92,7 @@ func (g *Guard) Refused() map[Reason]uint64 {
 	return maps.Clone(g.refused)
 }
 
-func (g *Guard) refuseLocked(r Reason, from messaging.NodeID) error {
+func (g *Guard) refuseLocked(r Reason, from messaging.NodeID) *Refusal {
 	g.refused[r]++
 	return &Refusal{Reason: r, From: from}
 }

@@ -4,6 +4,7 @@
 package auth
 
 import (
+	"bytes"
 	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/binary"
@@ -88,6 +89,12 @@ func NewKey(secret []byte, clusterName string) (Key, error) {
 	}
 	return Key{root: root, cluster: binary.LittleEndian.Uint64(id)}, nil
 }
+
+// ID is the number in clear packets that tells keys apart; it tells nothing else
+// about the key.
+func (k Key) ID() uint64 { return k.cluster }
+
+func (k Key) clone() Key { return Key{root: bytes.Clone(k.root), cluster: k.cluster} }
 
 // session derives the AES key of one sender, one boot, one epoch of its counter.
 func (k Key) session(from messaging.NodeID, boot BootID, epoch uint32) ([]byte, error) {

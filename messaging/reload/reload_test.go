@@ -56,7 +56,9 @@ func word(d []byte) string { return strings.TrimRight(string(d), "\x00") }
 
 // act notes what one node's core wants.
 func (c *cluster) act(id messaging.NodeID, as []Action) {
-	p := func(format string, args ...any) { fmt.Fprintf(&c.out, "%d: "+format+"\n", append([]any{id}, args...)...) }
+	p := func(format string, args ...any) {
+		fmt.Fprintf(&c.out, "%d: "+format+"\n", append([]any{id}, args...)...)
+	}
 	for _, a := range as {
 		switch a := a.(type) {
 		case *Read:
