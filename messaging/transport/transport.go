@@ -35,6 +35,21 @@ type Wire interface {
 	Close() error
 }
 
+// A Rewirer is a Wire whose links can change while it runs. Its methods are for
+// the goroutine that sends.
+type Rewirer interface {
+	Wire
+	// Stage opens those of the links that are not open yet: they are read from
+	// at once. Links staged before that are neither in use nor among these are
+	// closed. After an error nothing new is open.
+	Stage(links []LinkConfig) error
+	// Switch sends on these links from now on; they are open or staged. Links in
+	// use until now are still read from.
+	Switch(links []LinkConfig)
+	// Retire closes all that is not in use.
+	Retire() error
+}
+
 // Stats count packets since the wire was opened.
 type Stats struct {
 	TxPackets, TxBytes, TxErrors uint64

@@ -70,50 +70,45 @@ type socket struct {
 	addrs    map[netip.AddrPort]*net.UDPAddr
 	deadline time.Time
 	rejoin   func() error
+	closed   chan struct{}
+}
+
+func (s *socket) close() error {
+	close(s.closed)
+	return s.conn.Close()
 }
 
 // Open binds the sockets of all links and begins to receive.
 func Open(links []LinkConfig, handler Handler, log *slog.Logger) (*UDP, error) {
 	u := &UDP{log: log, handler: handler, byLink: map[int]*socket{}, closed: make(chan struct{})}
-	for _, l := range links {
-		if err := u.openLink(l); err != nil {
-			return nil, errors.Join(err, u.Close())
-		}
+	if err := u.Stage(links); err != nil {
+		return nil, errors.Join(err, u.Close())
 	}
-	for _, s := range u.socks {
-		u.wg.Add(1)
-		go u.receive(s)
-		if s.rejoin != nil {
-			u.wg.Add(1)
-			go u.keepJoined(s)
-		}
-	}
+	u.Switch(links)
 	return u, nil
 }
 
-func (u *UDP) openLink(l LinkConfig) error {
+// openLink binds the sockets of one link: that to send on first.
+func (u *UDP) openLink(l LinkConfig) ([]*socket, error) {
 	s, err := listen(l, l.Bind, false)
 	if err != nil {
-		return fmt.Errorf("transport: bind link %d to %s: %w", l.Link, l.Bind, err)
+		return nil, fmt.Errorf("transport: bind link %d to %s: %w", l.Link, l.Bind, err)
 	}
-	u.socks = append(u.socks, s)
-	u.byLink[l.Link] = s
 	if !l.Group.IsValid() {
-		return nil
+		return []*socket{s}, nil
 	}
 	if err := setMulticastSender(s); err != nil {
-		return fmt.Errorf("transport: link %d: send to group %s: %w", l.Link, l.Group, err)
+		return nil, errors.Join(fmt.Errorf("transport: link %d: send to group %s: %w", l.Link, l.Group, err), s.close())
 	}
 	g, err := listen(l, l.Group, true)
 	if err != nil {
-		return fmt.Errorf("transport: bind link %d to group %s: %w", l.Link, l.Group, err)
+		return nil, errors.Join(fmt.Errorf("transport: bind link %d to group %s: %w", l.Link, l.Group, err), s.close())
 	}
-	u.socks = append(u.socks, g)
 	g.rejoin = joiner(g)
 	if err := g.rejoin(); err != nil {
 		u.log.Warn("multicast group not joined yet", "link", l.Link, "group", l.Group.Addr().String(), "error", err)
 	}
-	return nil
+	return []*socket{s, g}, nil
 }
 
 func listen(l LinkConfig, at netip.AddrPort, group bool) (*socket, error) {
@@ -128,7 +123,7 @@ func listen(l LinkConfig, at netip.AddrPort, group bool) (*socket, error) {
 	enlarge(conn)
 	s := &socket{
 		cfg: l, conn: conn, batch: newBatcher(conn, at.Addr().Is4()), segment: !group && canSegment(conn),
-		addrs: map[netip.AddrPort]*net.UDPAddr{}, trainOf: map[netip.AddrPort]int{},
+		addrs: map[netip.AddrPort]*net.UDPAddr{}, trainOf: map[netip.AddrPort]int{}, closed: make(chan struct{}),
 	}
 	return s, nil
 }
@@ -335,7 +330,7 @@ func (u *UDP) receive(s *socket) {
 // receiveFailed handles an error of reading; it tells whether to go on.
 func (u *UDP) receiveFailed(s *socket, err error) bool {
 	select {
-	case <-u.closed:
+	case <-s.closed:
 		return false
 	default:
 	}
@@ -350,7 +345,7 @@ func (u *UDP) receiveFailed(s *socket, err error) bool {
 	if len(refused) == 0 && !isPending(err) {
 		u.log.Warn("receive error", "link", s.cfg.Link, "error", err)
 		select { // an error that stays must not spin
-		case <-u.closed:
+		case <-s.closed:
 			return false
 		case <-time.After(sendPatience):
 		}
@@ -365,7 +360,7 @@ func (u *UDP) keepJoined(s *socket) {
 	failing := false
 	for {
 		select {
-		case <-u.closed:
+		case <-s.closed:
 			return
 		case <-t.C:
 		}
@@ -395,7 +390,7 @@ func (u *UDP) Close() error {
 	close(u.closed)
 	var errs []error
 	for _, s := range u.socks {
-		errs = append(errs, s.conn.Close())
+		errs = append(errs, s.close())
 	}
 	u.wg.Wait()
 	return errors.Join(errs...)

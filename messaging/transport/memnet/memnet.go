@@ -4,11 +4,15 @@
 package memnet
 
 import (
+	"errors"
+	"fmt"
 	"net/netip"
 	"sync"
 
 	"github.com/quorate/quorate/messaging/transport"
 )
+
+var _ transport.Rewirer = (*Wire)(nil)
 
 // queueLen bounds the packets on their way to one node; more are lost.
 const queueLen = 4096
@@ -16,12 +20,18 @@ const queueLen = 4096
 // A Hub connects wires.
 type Hub struct {
 	mu    sync.Mutex
-	nodes map[netip.Addr]*Wire           // guarded by mu
+	nodes map[netip.Addr]end             // guarded by mu
 	drop  func(src, dst netip.Addr) bool // guarded by mu
 }
 
+// An end is where an address leads.
+type end struct {
+	wire *Wire
+	link int
+}
+
 // NewHub makes a network without nodes.
-func NewHub() *Hub { return &Hub{nodes: map[netip.Addr]*Wire{}} }
+func NewHub() *Hub { return &Hub{nodes: map[netip.Addr]end{}} }
 
 // SetDrop installs a filter that tells which packets are lost; nil loses none.
 func (h *Hub) SetDrop(f func(src, dst netip.Addr) bool) {
@@ -32,10 +42,11 @@ func (h *Hub) SetDrop(f func(src, dst netip.Addr) bool) {
 
 // Attach adds a node with one address for each link, in the order of the links.
 func (h *Hub) Attach(handler transport.Handler, addrs ...netip.Addr) *Wire {
-	w := &Wire{hub: h, addrs: addrs, in: make(chan transport.Packet, queueLen), done: make(chan struct{})}
+	w := &Wire{hub: h, addrs: map[int]netip.Addr{}, in: make(chan transport.Packet, queueLen), done: make(chan struct{})}
 	h.mu.Lock()
-	for _, a := range addrs {
-		h.nodes[a] = w
+	for l, a := range addrs {
+		w.addrs[l] = a
+		h.nodes[a] = end{w, l}
 	}
 	h.mu.Unlock()
 	w.wg.Add(1)
@@ -46,7 +57,7 @@ func (h *Hub) Attach(handler transport.Handler, addrs ...netip.Addr) *Wire {
 // A Wire is one node's end.
 type Wire struct {
 	hub   *Hub
-	addrs []netip.Addr
+	addrs map[int]netip.Addr // guarded by hub.mu; to send from, by link
 	in    chan transport.Packet
 	done  chan struct{}
 	once  sync.Once
@@ -70,9 +81,12 @@ func (w *Wire) Send(batch []transport.Datagram) {
 	w.hub.mu.Lock()
 	defer w.hub.mu.Unlock()
 	for _, d := range batch {
-		src := w.addrs[d.Link]
+		src, ok := w.addrs[d.Link]
+		if !ok {
+			continue
+		}
 		for addr, n := range w.hub.nodes {
-			if n == w || d.Link >= len(n.addrs) || n.addrs[d.Link] != addr || d.To.IsValid() && d.To.Addr() != addr {
+			if n.wire == w || n.link != d.Link || d.To.IsValid() && d.To.Addr() != addr {
 				continue
 			}
 			if w.hub.drop != nil && w.hub.drop(src, addr) {
@@ -80,9 +94,54 @@ func (w *Wire) Send(batch []transport.Datagram) {
 			}
 			p := transport.Packet{Link: d.Link, Src: netip.AddrPortFrom(src, 5405), Data: append([]byte(nil), d.Data...)}
 			select {
-			case n.in <- p:
+			case n.wire.in <- p:
 			default:
 			}
+		}
+	}
+}
+
+// ErrTaken tells that an address belongs to another node.
+var ErrTaken = errors.New("memnet: address in use")
+
+// Stage listens at the addresses of these links as well.
+func (w *Wire) Stage(links []transport.LinkConfig) error {
+	w.hub.mu.Lock()
+	defer w.hub.mu.Unlock()
+	for _, l := range links {
+		if n, ok := w.hub.nodes[l.Bind.Addr()]; ok && n.wire != w {
+			return fmt.Errorf("%w: %s", ErrTaken, l.Bind.Addr())
+		}
+	}
+	w.retireLocked()
+	for _, l := range links {
+		w.hub.nodes[l.Bind.Addr()] = end{w, l.Link}
+	}
+	return nil
+}
+
+// Switch sends from the addresses of these links.
+func (w *Wire) Switch(links []transport.LinkConfig) {
+	w.hub.mu.Lock()
+	defer w.hub.mu.Unlock()
+	clear(w.addrs)
+	for _, l := range links {
+		w.addrs[l.Link] = l.Bind.Addr()
+	}
+}
+
+// Retire listens no more at addresses that nothing is sent from.
+func (w *Wire) Retire() error {
+	w.hub.mu.Lock()
+	defer w.hub.mu.Unlock()
+	w.retireLocked()
+	return nil
+}
+
+func (w *Wire) retireLocked() {
+	for a, n := range w.hub.nodes {
+		if n.wire == w && w.addrs[n.link] != a {
+			delete(w.hub.nodes, a)
 		}
 	}
 }
@@ -94,8 +153,8 @@ func (w *Wire) Stats() transport.Stats { return transport.Stats{} }
 func (w *Wire) Close() error {
 	w.once.Do(func() {
 		w.hub.mu.Lock()
-		for _, a := range w.addrs {
-			if w.hub.nodes[a] == w {
+		for a, n := range w.hub.nodes {
+			if n.wire == w {
 				delete(w.hub.nodes, a)
 			}
 		}
