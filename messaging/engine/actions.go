@@ -34,15 +34,7 @@ func (e *Engine) act(a totem.Action) {
 			t.Stop()
 		}
 	case *totem.PersistRingSeq:
-		// Before any packet that follows: those wait for flush.
-		if a.Seq <= e.durable {
-			return
-		}
-		if err := e.cfg.Ring.Save(a.Seq); err != nil {
-			e.fail(err)
-			return
-		}
-		e.durable = a.Seq
+		e.persist(a.Seq)
 	case *totem.Deliver:
 		e.stats.delivered++
 		e.actGroups(e.groups.Deliver(a.From, a.Body))

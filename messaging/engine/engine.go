@@ -57,7 +57,7 @@ type Engine struct {
 	out      []transport.Datagram
 	arena    []byte // sealed packets of out
 	paths    []int
-	durable  uint64 // ring numbers up to here are
+	ringSave ringSave
 	ring     messaging.RingID
 	ringSet  []messaging.NodeID
 	asked    map[uint64]chan error // service messages that callers wait for
@@ -190,26 +190,6 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 	}
 	return e.trouble
-}
-
-// ringsAhead is how many ring numbers are made durable at the start, more than
-// the core asks for then.
-const ringsAhead = 1 << 13
-
-// reserve makes ring numbers durable and then starts the ring. Meanwhile, which
-// may be long on a slow disk, the engine answers the others' hellos: to them a
-// daemon that was killed and restarted is alive again at once.
-func (e *Engine) reserve(saved uint64) {
-	defer e.wg.Done()
-	err := e.cfg.Ring.Save(saved + ringsAhead)
-	e.post(func() {
-		if err != nil {
-			e.fail(err)
-			return
-		}
-		e.durable = saved + ringsAhead
-		e.step(&totem.Start{SavedRingSeq: saved})
-	})
 }
 
 // closeWire closes the sockets; their readers may be waiting to hand over.

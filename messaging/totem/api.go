@@ -10,14 +10,15 @@ import (
 )
 
 // An Event is one input of the core: *Start, *Recv, *Timer, *Submit,
-// *SuspectDown, *SuspectCleared, *Leave, *SyncDone, *Reconfigure.
+// *SuspectDown, *SuspectCleared, *Leave, *SyncDone, *Reconfigure, *Persisted.
 type Event interface{ event() }
 
 // Start begins the protocol. SavedRingSeq is the highest ring sequence number
 // that this node ever persisted, 0 where there is none. Ring ids must never be
 // used twice: where the file was lost pass something that only grows, such as
-// the wall clock's seconds shifted left by 8.
-type Start struct{ SavedRingSeq uint64 }
+// the wall clock's seconds shifted left by 8. Durable is up to where the shell
+// has stored numbers for this start already, 0 if it has not.
+type Start struct{ SavedRingSeq, Durable uint64 }
 
 // Recv is one packet that another node sent. Packet is plaintext: the shell
 // has opened the seal, which also proved From. Packets read in one batch are
@@ -64,6 +65,12 @@ type SyncDone struct{}
 // same values soon one after the other; membership does not move by it.
 type Reconfigure struct{ Config Config }
 
+// Persisted answers PersistRingSeq: the number is durable. The core asks long
+// before it needs it, so that the shell may take its time and other events go on
+// meanwhile; only a ring whose number is not durable yet is not agreed to.
+type Persisted struct{ Seq uint64 }
+
+func (*Persisted) event()      {}
 func (*Start) event()          {}
 func (*Recv) event()           {}
 func (*Timer) event()          {}
@@ -78,7 +85,7 @@ func (*SyncDone) event()       {}
 type TimerID uint8
 
 // An Action is one output of the core. Actions are to be carried out in the
-// order given: PersistRingSeq must be durable before the Send that follows it.
+// order given.
 type Action interface{ action() }
 
 // Send transmits a packet to one node, or to all other nodes if To is 0. The
@@ -102,7 +109,8 @@ type SetTimer struct {
 // StopTimer cancels a timer; one that does not run is fine.
 type StopTimer struct{ ID TimerID }
 
-// PersistRingSeq stores the highest ring sequence number durably.
+// PersistRingSeq asks to store the highest ring sequence number durably; the
+// answer is *Persisted, which need not come at once.
 type PersistRingSeq struct{ Seq uint64 }
 
 // Deliver hands one application message up, in total order. Ring is the

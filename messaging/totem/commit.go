@@ -10,8 +10,14 @@ import (
 
 // createRing makes the commit token of the next ring; I am its lowest member.
 func (c *Core) createRing(members nodeSet) {
+	seq := c.maxRingSeq + 4
+	if c.heardOf(seq); seq > c.durable {
+		c.maxRingSeq = seq - 4
+		c.notice("waiting_for_disk", "", "", "the number of the next ring is not durable yet")
+		return
+	}
 	ct := &wire.Commit{
-		Ring:    messaging.RingID{Rep: c.self, Seq: c.maxRingSeq + 4},
+		Ring:    messaging.RingID{Rep: c.self, Seq: seq},
 		Members: make([]wire.CommitMember, len(members)),
 	}
 	for i, n := range members {
@@ -23,6 +29,11 @@ func (c *Core) createRing(members nodeSet) {
 // onCommit takes the commit token on its first and second round.
 func (c *Core) onCommit(ct *wire.Commit) {
 	members := commitNodes(ct)
+	if c.state == Gather {
+		if c.heardOf(ct.Ring.Seq); ct.Ring.Seq > c.durable {
+			return // it is sent again, and may be durable then
+		}
+	}
 	full := ct.Filled == len(ct.Members)
 	switch {
 	case c.state == Gather && !full && ct.Members[ct.Filled].Node == c.self &&
@@ -57,8 +68,6 @@ func (c *Core) enterCommit(ct *wire.Commit) {
 	c.newMemb = commitNodes(ct)
 	c.bury(c.ring)
 	c.ring = ct.Ring
-	c.maxRingSeq = max(c.maxRingSeq, c.ring.Seq)
-	c.reserve()
 	e := &ct.Members[ct.Filled]
 	e.OldRing, e.Aru, e.High = c.oldRing, c.cur.aru, c.cur.high
 	ct.Filled++

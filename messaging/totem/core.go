@@ -42,12 +42,17 @@ type Core struct {
 	newMemb       nodeSet // of ring, in commit and recovery
 	transMemb     nodeSet // those of memb that come along to newMemb
 	proc, failed  nodeSet
-	consensus     nodeSet // nodes whose JOIN says what mine says
-	announced     nodeSet // nodes that said they leave
-	suspects      nodeSet // nodes that the link layer holds for dead
-	maxRingSeq    uint64  // highest ring sequence ever heard of
-	reserved      uint64  // ring sequences up to here are persisted
-	joins         int     // expiries of the join timer since the last ring
+	consensus     nodeSet       // nodes whose JOIN says what mine says
+	announced     nodeSet       // nodes that said they leave
+	suspects      nodeSet       // nodes that the link layer holds for dead
+	maxRingSeq    uint64        // highest ring sequence ever heard of
+	reserved      uint64        // ring sequences up to here were asked to be persisted
+	durable       uint64        // ring sequences up to here are persisted
+	reports       reports       // whom others do not hear
+	doubts        []doubt       // newcomers in the light of that
+	asked         time.Duration // when I asked for more of it
+	answered      time.Duration // when I answered such a question
+	joins         int           // expiries of the join timer since the last ring
 	failedToRecv  bool
 	lastCommitSeq uint64
 	originated    bool
@@ -128,6 +133,8 @@ func (c *Core) Step(now time.Duration, ev Event) []Action {
 		c.heard(ev.Node)
 	case *SyncDone:
 		c.syncDone()
+	case *Persisted:
+		c.persisted(ev.Seq)
 	case *Reconfigure:
 		c.reconfigure(ev.Config)
 	case *Leave:
@@ -165,13 +172,15 @@ func (c *Core) start(ev *Start) {
 	c.lastStep = c.now
 	c.ring = messaging.RingID{Rep: c.self, Seq: min(ev.SavedRingSeq, wire.MaxRingSeq-reserveAhead) + 1}
 	c.maxRingSeq = c.ring.Seq
+	c.durable = max(ev.SavedRingSeq, ev.Durable)
+	c.reserved = c.durable
 	c.reserve()
 	c.setTimer(TimerPause, c.cfg.Token/5)
 	c.enterGather("start")
 }
 
-// Numbers of ring ids are persisted ahead, so that no write lies in the path
-// of a membership change.
+// Numbers of ring ids are persisted ahead and meanwhile, so that no write lies
+// in the path of a membership change.
 const (
 	reserveAhead = 4096
 	reserveLow   = 1024
@@ -182,6 +191,17 @@ func (c *Core) reserve() {
 		c.reserved = c.maxRingSeq + reserveAhead
 		c.out.add(&PersistRingSeq{Seq: c.reserved})
 	}
+}
+
+func (c *Core) persisted(seq uint64) {
+	c.durable = max(c.durable, seq)
+	c.checkConsensus()
+}
+
+// heardOf takes note of a ring number.
+func (c *Core) heardOf(seq uint64) {
+	c.maxRingSeq = max(c.maxRingSeq, seq)
+	c.reserve()
 }
 
 // receive takes a packet from another node, or a token from this one.
@@ -197,7 +217,7 @@ func (c *Core) receive(from messaging.NodeID, packet []byte) {
 		return
 	}
 	if c.suspects.has(from) {
-		c.unsuspect(from)
+		c.heard(from)
 	}
 	switch t {
 	case wire.TypeToken:
@@ -212,7 +232,7 @@ func (c *Core) receive(from messaging.NodeID, packet []byte) {
 	case wire.TypeMergeDetect:
 		var m wire.MergeDetect
 		if m, err = wire.DecodeMergeDetect(packet); err == nil {
-			c.onMergeDetect(from, m.Ring)
+			c.onMergeDetect(from, &m)
 		}
 	case wire.TypeJoin:
 		var j wire.Join

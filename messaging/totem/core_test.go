@@ -70,7 +70,7 @@ func TestClockThatGoesBackHasNoEffect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Step(time.Hour, &Start{})
+	c.Step(time.Hour, &Start{Durable: 100})
 	c.Step(time.Minute, &Timer{ID: TimerJoin})
 	if c.State() != Gather || c.now != time.Hour {
 		t.Errorf("%v at %v", c.State(), c.now)

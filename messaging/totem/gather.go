@@ -53,7 +53,7 @@ func (c *Core) sendJoin() {
 		return
 	}
 	c.stats.JoinsSent++
-	j := wire.Join{RingSeq: c.ring.Seq, Proc: c.proc, Failed: c.failed}
+	j := wire.Join{RingSeq: c.ring.Seq, Proc: c.proc, Failed: c.failed, Deaf: c.suspects}
 	c.out.send(0, j.Append(make([]byte, 0, j.Size())), false)
 }
 
@@ -73,14 +73,15 @@ func (c *Core) onJoin(from messaging.NodeID, j *wire.Join) {
 		c.stats.Foreign++ // it waited while this process did not run
 		return
 	}
-	c.maxRingSeq = max(c.maxRingSeq, j.RingSeq)
+	c.heardOf(j.RingSeq)
+	c.reports.note(from, j.Deaf)
 	switch c.state {
 	case Operational:
 		// One that rejects me, or one sent before this ring was made: late.
 		if nodeSet(j.Failed).has(c.self) || (c.memb.has(from) && j.RingSeq < c.ring.Seq) {
 			return
 		}
-		if !c.memb.has(from) && (j.Leave || c.penalties.ignored(from, c.now)) {
+		if !c.memb.has(from) && (j.Leave || c.penalties.ignored(from, c.now) || !c.admits(from, nodeSet(j.Proc).minus(j.Failed))) {
 			return
 		}
 	case Commit, Recovery:
@@ -138,7 +139,7 @@ func (c *Core) mergeJoin(from messaging.NodeID, theirProc, theirFailed nodeSet) 
 		failed = failed.with(from)
 	case c.memb.has(from):
 		failed = failed.union(theirs)
-	case len(theirs.minus(c.memb)) < len(theirs):
+	case len(theirs.minus(c.memb)) < len(theirs) && !c.agreesToPart(from, theirProc, theirs):
 		// Only a member of my last ring may tell me which of its members
 		// failed: a confused newcomer must not evict members. As it would
 		// insist, it has to wait.
@@ -200,7 +201,12 @@ func (c *Core) consensusExpired(why string, again bool) {
 }
 
 // onMergeDetect hears of another ring.
-func (c *Core) onMergeDetect(from messaging.NodeID, ring messaging.RingID) {
+func (c *Core) onMergeDetect(from messaging.NodeID, m *wire.MergeDetect) {
+	c.reports.note(from, m.Deaf)
+	if m.Ask {
+		c.answer()
+	}
+	ring := m.Ring
 	if ring == c.ring || ring == c.oldRing {
 		return
 	}
@@ -215,7 +221,7 @@ func (c *Core) onMergeDetect(from messaging.NodeID, ring messaging.RingID) {
 		if c.memb.has(from) && ring.Seq < c.ring.Seq {
 			return // late
 		}
-		if !c.memb.has(from) && c.penalties.ignored(from, c.now) {
+		if !c.memb.has(from) && (c.penalties.ignored(from, c.now) || !c.admits(from, m.Members)) {
 			return
 		}
 	case Gather:
@@ -272,9 +278,19 @@ func (c *Core) heard(n messaging.NodeID) {
 	switch {
 	case c.state == Gather:
 		c.sendJoin()
-	case c.state == Operational && !c.memb.has(n):
+	case c.state == Operational && !c.memb.has(n) && c.memb[0] == c.self:
 		c.sendMergeDetect()
+	case c.state == Operational && !c.memb.has(n) && !c.penalties.closed(c.now):
+		// The representative speaks for its ring, but it is the one who was deaf
+		// that has to take that back.
+		c.callForMerge(false)
 	}
+}
+
+// callForMerge tells all who hear it of this ring.
+func (c *Core) callForMerge(ask bool) {
+	m := wire.MergeDetect{Ring: c.ring, Members: c.memb, Deaf: c.suspects, Ask: ask}
+	c.out.send(0, m.Append(make([]byte, 0, m.Size())), false)
 }
 
 func (c *Core) unsuspect(n messaging.NodeID) { c.suspects = c.suspects.minus(nodeSet{n}) }
@@ -289,6 +305,5 @@ func (c *Core) sendMergeDetect() {
 	if c.penalties.closed(c.now) {
 		return // do not call whom I would not let in
 	}
-	m := wire.MergeDetect{Ring: c.ring}
-	c.out.send(0, m.Append(nil), false)
+	c.callForMerge(false)
 }

@@ -89,6 +89,12 @@ func (s *script) start(i int, saved uint64) {
 }
 
 func (s *script) step(i int, ev Event) {
+	durable := uint64(0)
+	defer func() {
+		if durable > 0 {
+			s.step(i, &Persisted{Seq: durable})
+		}
+	}()
 	for _, a := range s.cores[i].Step(s.w.Now(), ev) {
 		kind := ""
 		switch a := a.(type) {
@@ -114,7 +120,7 @@ func (s *script) step(i int, ev Event) {
 			s.gen[i][a.ID]++
 		case *PersistRingSeq:
 			kind = "persist"
-			s.disks[i] = a.Seq
+			s.disks[i], durable = a.Seq, a.Seq
 		case *Deliver:
 			kind = "deliver"
 		case *ConfChange:
@@ -289,11 +295,11 @@ func packet(t *testing.T, c *Core, f []string) []byte {
 		m := wire.Mcast{Ring: ring, Seq: num("seq", 1), Origin: messaging.NodeID(num("origin", 2)), Payload: []byte(kv["payload"])}
 		return m.Append(nil)
 	case "merge_detect":
-		return wire.MergeDetect{Ring: ring}.Append(nil)
+		return (&wire.MergeDetect{Ring: ring, Members: set("members"), Deaf: set("deaf")}).Append(nil)
 	case "hold_cancel":
 		return wire.HoldCancel{Ring: ring}.Append(nil)
 	case "join":
-		j := wire.Join{RingSeq: num("ring_seq", c.ring.Seq), Proc: set("proc"), Failed: set("failed"), Leave: kv["leave"] != ""}
+		j := wire.Join{RingSeq: num("ring_seq", c.ring.Seq), Proc: set("proc"), Failed: set("failed"), Deaf: set("deaf"), Leave: kv["leave"] != ""}
 		return j.Append(nil)
 	case "commit":
 		ct := wire.Commit{Ring: ring, TokenSeq: num("token_seq", 1), Filled: int(num("filled", 0))}

@@ -69,6 +69,8 @@ type node struct {
 	core  *totem.Core
 	life  int
 	disk  uint64 // persisted ring sequence
+	// diskFree is when the last write ends.
+	diskFree time.Duration
 	count uint64 // messages submitted in this life
 	gen   [16]int
 	left  bool
@@ -90,6 +92,8 @@ type cluster struct {
 	cfg   totem.Config
 	trace func(format string, args ...any)
 	acts  uint64
+	// diskDelay is the longest that a write takes.
+	diskDelay time.Duration
 }
 
 func newCluster(seed uint64, n int, cfg totem.Config) *cluster {
@@ -195,7 +199,7 @@ func (n *node) step(ev totem.Event) {
 		case *totem.StopTimer:
 			n.gen[a.ID]++
 		case *totem.PersistRingSeq:
-			n.disk = a.Seq
+			n.persist(a.Seq)
 		case *totem.Deliver:
 			c.w.Mix(uint64(len(a.Body))<<16 | uint64(a.From))
 			if ev := n.deliver(a); ev != nil {
@@ -213,6 +217,16 @@ func (n *node) step(ev totem.Event) {
 	for _, ev := range later {
 		n.step(ev)
 	}
+}
+
+// persist writes to the disk, which takes a while; a crash loses what is under
+// way. Writes end in the order in which they were asked for.
+func (n *node) persist(seq uint64) {
+	n.diskFree = max(n.diskFree, n.c.w.Now()) + n.c.w.Between(0, n.c.diskDelay)
+	n.host.After(n.diskFree-n.c.w.Now(), func() {
+		n.disk = max(n.disk, seq)
+		n.step(&totem.Persisted{Seq: seq})
+	})
 }
 
 func (n *node) transmit(a *totem.Send) {

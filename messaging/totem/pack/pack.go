@@ -57,6 +57,24 @@ func (q *Queue) Restart() {
 	q.offset = 0
 }
 
+// Contents gives the waiting messages and how much of the first is packed
+// already. The slice is the queue's own.
+func (q *Queue) Contents() (msgs [][]byte, offset int) { return q.msgs[q.head:], q.offset }
+
+// Refill makes the queue hold what Contents gave; false if that cannot be.
+func (q *Queue) Refill(msgs [][]byte, offset int) bool {
+	*q = Queue{}
+	if offset < 0 || offset > 0 && (len(msgs) == 0 || offset >= len(msgs[0])) {
+		return false
+	}
+	for _, m := range msgs {
+		q.Push(m)
+	}
+	q.offset = offset
+	q.bytes -= offset
+	return true
+}
+
 // Clear drops all messages.
 func (q *Queue) Clear() { *q = Queue{} }
 
@@ -128,6 +146,15 @@ func (a *Assembly) Reset() { *a = Assembly{} }
 
 // Open tells whether a message is partly there.
 func (a *Assembly) Open() bool { return a.open }
+
+// Contents gives what is there of a message that is not complete. The slice is
+// the assembly's own.
+func (a *Assembly) Contents() (buf []byte, total int, open bool) { return a.buf, a.total, a.open }
+
+// Refill makes the assembly hold what Contents gave.
+func (a *Assembly) Refill(buf []byte, total int, open bool) {
+	*a = Assembly{buf: buf, total: total, open: open}
+}
 
 // A Reader goes through the chunks of one payload.
 type Reader struct {

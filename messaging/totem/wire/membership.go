@@ -10,29 +10,48 @@ import (
 )
 
 // A MergeDetect tells other rings that this one exists.
-type MergeDetect struct{ Ring messaging.RingID }
+type MergeDetect struct {
+	Ring    messaging.RingID
+	Members []messaging.NodeID // of the ring, strictly ascending
+	Deaf    []messaging.NodeID // whom the sender does not hear, strictly ascending
+	Ask     bool               // the receiver is to answer with its own
+}
 
 // Append adds the packet to b.
-func (m MergeDetect) Append(b []byte) []byte {
-	return putRing(putHeader(b, TypeMergeDetect, 0), m.Ring)
+func (m *MergeDetect) Append(b []byte) []byte {
+	var flags uint16
+	if m.Ask {
+		flags |= flagAsk
+	}
+	b = putRing(putHeader(b, TypeMergeDetect, flags), m.Ring)
+	return putNodes(putNodes(b, m.Members), m.Deaf)
+}
+
+// Size gives the length of the packet.
+func (m *MergeDetect) Size() int {
+	return mergeDetectFixed + nodesSize(m.Members) + nodesSize(m.Deaf)
 }
 
 // DecodeMergeDetect reads a MergeDetect packet.
 func DecodeMergeDetect(b []byte) (MergeDetect, error) {
-	if _, err := open(b, TypeMergeDetect, mergeDetectSize, 0); err != nil {
+	flags, err := open(b, TypeMergeDetect, mergeDetectFixed, flagAsk)
+	if err != nil {
 		return MergeDetect{}, err
 	}
-	if len(b) != mergeDetectSize {
-		return MergeDetect{}, ErrLength
+	m := MergeDetect{Ring: getRing(b[4:]), Ask: flags&flagAsk != 0}
+	if err := getLists(b[mergeDetectFixed:], &m.Members, &m.Deaf); err != nil {
+		return MergeDetect{}, err
 	}
-	return MergeDetect{Ring: getRing(b[4:])}, nil
+	return m, nil
 }
 
-// A Join is one node's proposal for the next membership.
+// A Join is one node's proposal for the next membership. Its lists are kept
+// short, so that it fits one frame whatever the number of nodes.
 type Join struct {
 	RingSeq uint64             // sequence of the sender's newest ring
 	Proc    []messaging.NodeID // candidates, strictly ascending
 	Failed  []messaging.NodeID // those of no use, strictly ascending
+	Deaf    []messaging.NodeID // whom the sender does not hear, strictly ascending
 	Leave   bool               // the sender departs, it stands in Failed
 }
 
@@ -44,13 +63,13 @@ func (j *Join) Append(b []byte) []byte {
 	}
 	b = putHeader(b, TypeJoin, flags)
 	b = le.AppendUint64(b, j.RingSeq)
-	b = le.AppendUint16(b, uint16(len(j.Proc)))
-	b = le.AppendUint16(b, uint16(len(j.Failed)))
-	return putNodes(putNodes(b, j.Proc), j.Failed)
+	return putNodes(putNodes(putNodes(b, j.Proc), j.Failed), j.Deaf)
 }
 
 // Size gives the length of the packet.
-func (j *Join) Size() int { return joinFixed + 4*(len(j.Proc)+len(j.Failed)) }
+func (j *Join) Size() int {
+	return joinFixed + nodesSize(j.Proc) + nodesSize(j.Failed) + nodesSize(j.Deaf)
+}
 
 // DecodeJoin reads a Join packet.
 func DecodeJoin(b []byte) (Join, error) {
@@ -58,18 +77,8 @@ func DecodeJoin(b []byte) (Join, error) {
 	if err != nil {
 		return Join{}, err
 	}
-	proc, failed := int(le.Uint16(b[12:])), int(le.Uint16(b[14:]))
-	if proc > MaxNodes || failed > MaxNodes {
-		return Join{}, ErrBound
-	}
-	if len(b) != joinFixed+4*(proc+failed) {
-		return Join{}, ErrLength
-	}
 	j := Join{RingSeq: le.Uint64(b[4:]), Leave: flags&flagLeave != 0}
-	if j.Proc, err = getNodes(b[joinFixed:], proc); err != nil {
-		return Join{}, err
-	}
-	if j.Failed, err = getNodes(b[joinFixed+4*proc:], failed); err != nil {
+	if err := getLists(b[joinFixed:], &j.Proc, &j.Failed, &j.Deaf); err != nil {
 		return Join{}, err
 	}
 	if j.RingSeq > MaxRingSeq {

@@ -7,6 +7,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
+	"math/bits"
 
 	"github.com/quorate/quorate/messaging"
 )
@@ -26,14 +28,14 @@ const (
 
 // Sizes of the fixed parts, in bytes.
 const (
-	headerSize      = 4
-	ringSize        = 12
-	tokenFixed      = headerSize + ringSize + 8 + 8 + 8 + 4 + 4 + 4 + 4
-	mergeDetectSize = headerSize + ringSize
-	holdCancelSize  = headerSize + ringSize
-	joinFixed       = headerSize + 8 + 2 + 2
-	commitFixed     = headerSize + ringSize + 8 + 2 + 2
-	commitEntry     = 4 + ringSize + 8 + 8
+	headerSize       = 4
+	ringSize         = 12
+	tokenFixed       = headerSize + ringSize + 8 + 8 + 8 + 4 + 4 + 4 + 4
+	mergeDetectFixed = headerSize + ringSize
+	holdCancelSize   = headerSize + ringSize
+	joinFixed        = headerSize + 8
+	commitFixed      = headerSize + ringSize + 8 + 2 + 2
+	commitEntry      = 4 + ringSize + 8 + 8
 
 	// McastOverhead is what a Mcast packet has before its payload.
 	McastOverhead = headerSize + ringSize + 8 + 4
@@ -82,6 +84,7 @@ const (
 	flagRetransmit = 1 << 0 // token: somebody still has old messages to send
 	flagRecovery   = 1 << 1 // mcast: payload is a whole packet of an old ring
 	flagLeave      = 1 << 2 // join: the sender leaves
+	flagAsk        = 1 << 3 // merge detect: tell me of yourself
 )
 
 var le = binary.LittleEndian
@@ -137,26 +140,79 @@ func open(b []byte, t Type, fixed int, allowed uint16) (uint16, error) {
 	return flags, nil
 }
 
+// putNodes writes a list as its length and the gaps between its ids, each as a
+// varint: ids that follow each other take a byte.
 func putNodes(b []byte, nodes []messaging.NodeID) []byte {
+	b = binary.AppendUvarint(b, uint64(len(nodes)))
+	last := messaging.NodeID(0)
 	for _, n := range nodes {
-		b = le.AppendUint32(b, uint32(n))
+		b = binary.AppendUvarint(b, uint64(n-last))
+		last = n
 	}
 	return b
 }
 
-// getNodes reads n ids, strictly ascending and none of them 0.
-func getNodes(b []byte, n int) ([]messaging.NodeID, error) {
-	if n == 0 {
-		return nil, nil
+func nodesSize(nodes []messaging.NodeID) int {
+	size, last := varintSize(uint64(len(nodes))), messaging.NodeID(0)
+	for _, n := range nodes {
+		size += varintSize(uint64(n - last))
+		last = n
+	}
+	return size
+}
+
+func varintSize(v uint64) int { return max((bits.Len64(v)+6)/7, 1) }
+
+// getLists reads lists that fill b.
+func getLists(b []byte, lists ...*[]messaging.NodeID) (err error) {
+	for _, l := range lists {
+		if *l, b, err = getNodes(b); err != nil {
+			return err
+		}
+	}
+	if len(b) > 0 {
+		return ErrLength
+	}
+	return nil
+}
+
+// getNodes reads a list of ids, strictly ascending and none of them 0.
+func getNodes(b []byte) ([]messaging.NodeID, []byte, error) {
+	n, b, err := getVarint(b)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case n > MaxNodes:
+		return nil, nil, ErrBound
+	case n > uint64(len(b)):
+		return nil, nil, ErrShort
+	case n == 0:
+		return nil, b, nil
 	}
 	nodes := make([]messaging.NodeID, n)
-	last := messaging.NodeID(0)
+	last := uint64(0)
 	for i := range nodes {
-		id := messaging.NodeID(le.Uint32(b[4*i:]))
-		if id <= last {
-			return nil, ErrNodes
+		var gap uint64
+		if gap, b, err = getVarint(b); err != nil {
+			return nil, nil, err
 		}
-		nodes[i], last = id, id
+		last += min(gap, math.MaxUint32+1)
+		if gap == 0 || last > math.MaxUint32 {
+			return nil, nil, ErrNodes
+		}
+		nodes[i] = messaging.NodeID(last)
 	}
-	return nodes, nil
+	return nodes, b, nil
+}
+
+// getVarint reads a varint that has no shorter form.
+func getVarint(b []byte) (uint64, []byte, error) {
+	v, n := binary.Uvarint(b)
+	switch {
+	case n == 0:
+		return 0, nil, ErrShort
+	case n < 0 || n != varintSize(v):
+		return 0, nil, ErrValue
+	}
+	return v, b[n:], nil
 }

@@ -82,9 +82,13 @@ func TestJoinComesBackAsItWent(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := Join{
 			RingSeq: rapid.Uint64Max(MaxRingSeq).Draw(t, "ring_seq"), Proc: genNodes(t, "proc"), Failed: genNodes(t, "failed"),
-			Leave: rapid.Bool().Draw(t, "leave"),
+			Deaf: genNodes(t, "deaf"), Leave: rapid.Bool().Draw(t, "leave"),
 		}
-		got, err := DecodeJoin(want.Append(nil))
+		packet := want.Append(nil)
+		if len(packet) != want.Size() {
+			t.Fatalf("%d bytes, announced %d", len(packet), want.Size())
+		}
+		got, err := DecodeJoin(packet)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,6 +96,48 @@ func TestJoinComesBackAsItWent(t *testing.T) {
 			t.Fatal(diff)
 		}
 	})
+}
+
+func TestMergeDetectComesBackAsItWent(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := MergeDetect{Ring: genRing(t), Members: genNodes(t, "members"), Deaf: genNodes(t, "deaf"), Ask: rapid.Bool().Draw(t, "ask")}
+		packet := want.Append(nil)
+		if len(packet) != want.Size() {
+			t.Fatalf("%d bytes, announced %d", len(packet), want.Size())
+		}
+		got, err := DecodeMergeDetect(packet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+}
+
+// Row 17 of the corner cases: the JOIN of the largest cluster fits one frame,
+// with ids from 1 on, and with ids made of addresses of one subnet.
+func TestJoinOfTheLargestClusterFitsAFrame(t *testing.T) {
+	for _, first := range []messaging.NodeID{1, 0xc0000200} {
+		j := Join{RingSeq: 1 << 40, Failed: []messaging.NodeID{first}, Deaf: []messaging.NodeID{first}}
+		for i := range messaging.NodeID(MaxNodes) {
+			j.Proc = append(j.Proc, first+i*3)
+		}
+		if n := len(j.Append(nil)); n > 1400 {
+			t.Errorf("ids from %d: %d bytes", first, n)
+		}
+	}
+}
+
+func TestVarintsHaveOneForm(t *testing.T) {
+	join := (&Join{RingSeq: 4}).Append(nil)
+	long := append(join[:len(join)-3:len(join)-3], 0x80, 0, 0, 0)
+	if _, err := DecodeJoin(long); !errors.Is(err, ErrValue) {
+		t.Errorf("a longer form of 0: %v", err)
+	}
+	if _, err := DecodeJoin(append(join[:len(join)-1:len(join)-1], 0x80)); !errors.Is(err, ErrShort) {
+		t.Error("a varint without its end is taken")
+	}
 }
 
 func TestCommitTokenComesBackAsItWent(t *testing.T) {
@@ -120,7 +166,7 @@ func TestCountsAreBoundedBeforeAllocation(t *testing.T) {
 	token := (&Token{Ring: messaging.RingID{Rep: 1, Seq: 4}}).Append(nil)
 	le.PutUint32(token[tokenFixed-4:], 0xffff_fff0) // negative where counts are signed
 	join := (&Join{}).Append(nil)
-	le.PutUint16(join[12:], 0xffff)
+	join = append(join[:joinFixed:joinFixed], 0xff, 0xff, 3, 1, 1, 1)
 	commit := (&Commit{Ring: messaging.RingID{Rep: 1}, Members: []CommitMember{{Node: 1}}}).Append(nil)
 	many, filled, none := bytes.Clone(commit), bytes.Clone(commit), bytes.Clone(commit)
 	le.PutUint16(many[26:], 0xffff)
@@ -166,7 +212,7 @@ func TestTheRepresentativeIsTheLowestMember(t *testing.T) {
 }
 
 func TestForeignVersionsTypesFlagsAndLengthsAreRefused(t *testing.T) {
-	good := MergeDetect{Ring: messaging.RingID{Rep: 1, Seq: 4}}.Append(nil)
+	good := HoldCancel{Ring: messaging.RingID{Rep: 1, Seq: 4}}.Append(nil)
 	change := func(i int, v byte) []byte {
 		b := bytes.Clone(good)
 		b[i] = v
@@ -183,11 +229,11 @@ func TestForeignVersionsTypesFlagsAndLengthsAreRefused(t *testing.T) {
 		{"long", append(bytes.Clone(good), 0), ErrLength},
 		{"version", change(0, Version+1), ErrVersion},
 		{"type", change(1, 77), ErrType},
-		{"other type", change(1, byte(TypeHoldCancel)), ErrType},
+		{"other type", change(1, byte(TypeMergeDetect)), ErrType},
 		{"flags", change(2, 0x80), ErrFlags},
 		{"oversize", make([]byte, MaxPacket+1), ErrLength},
 	} {
-		if _, err := DecodeMergeDetect(c.packet); !errors.Is(err, c.want) {
+		if _, err := DecodeHoldCancel(c.packet); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
 		}
 	}
@@ -207,9 +253,9 @@ func corpus(f *testing.F) {
 	m := Mcast{Ring: ring, Seq: 9, Origin: 2, Payload: []byte("payload")}
 	f.Add(m.Append(nil))
 	f.Add((&Mcast{Ring: ring, Seq: 9, Origin: 2, Recovery: true, Payload: m.Append(nil)}).Append(nil))
-	f.Add(MergeDetect{Ring: ring}.Append(nil))
+	f.Add((&MergeDetect{Ring: ring, Members: []messaging.NodeID{1, 3}, Deaf: []messaging.NodeID{2}, Ask: true}).Append(nil))
 	f.Add(HoldCancel{Ring: ring}.Append(nil))
-	f.Add((&Join{RingSeq: 4, Proc: []messaging.NodeID{1, 2, 3}, Failed: []messaging.NodeID{3}, Leave: true}).Append(nil))
+	f.Add((&Join{RingSeq: 4, Proc: []messaging.NodeID{1, 2, 3}, Failed: []messaging.NodeID{3}, Deaf: []messaging.NodeID{2, 300}, Leave: true}).Append(nil))
 	f.Add((&Commit{Ring: ring, Filled: 1, Members: []CommitMember{{Node: 1, Aru: 1, High: 2}, {Node: 2}}}).Append(nil))
 }
 
