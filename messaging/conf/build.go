@@ -38,7 +38,7 @@ func Read(file string, text []byte) (*Config, error) {
 func Build(file string, root *Section) (*Config, error) {
 	b := builder{
 		cfg: &Config{
-			File: file, Transport: Knet, LinkMode: "passive", BlockUnlisted: true, NetMTU: DefaultMTU,
+			root: root, File: file, Transport: Knet, LinkMode: "passive", BlockUnlisted: true, NetMTU: DefaultMTU,
 			Interfaces: map[int]Interface{}, SchedRR: true,
 			Logging: Logging{ToStderr: true, ToSyslog: true, Timestamp: "on"},
 		},
@@ -119,13 +119,15 @@ func (b *builder) cmapPrefix(s *Section, path, prefix string) string {
 }
 
 // linkNumber is what the section says, or its place among its like.
-func (b *builder) linkNumber(s *Section) int {
+func (b *builder) linkNumber(s *Section) int { return linkNumber(s, b.ifaces) }
+
+func linkNumber(s *Section, place int) int {
 	for _, name := range []string{"linknumber", "ringnumber"} {
 		if n, err := strconv.Atoi(value(s, name)); err == nil && n >= 0 && n < MaxLinks {
 			return n
 		}
 	}
-	return b.ifaces
+	return place
 }
 
 func value(s *Section, key string) string {

@@ -84,6 +84,8 @@ type Config struct {
 
 	Entries  []messaging.CmapEntry // for cmap, in the order of the file
 	Warnings []Warning
+
+	root *Section
 }
 
 // Timers are the protocol's timers and counts as the file gives them. A zero
