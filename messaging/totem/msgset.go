@@ -86,6 +86,10 @@ func (s *msgSet) put(seq uint64, packet []byte, origin messaging.NodeID, recover
 
 // release frees everything up to seq.
 func (s *msgSet) release(seq uint64) {
+	if seq > s.released && seq-s.released >= uint64(len(s.slots)) {
+		clear(s.slots)
+		s.released = seq
+	}
 	for s.released < seq {
 		s.slots[(s.released+1)&uint64(len(s.slots)-1)] = slot{}
 		s.released++
