@@ -50,6 +50,11 @@ type Config struct {
 	Cmap  *cmap.Map
 	// Wire opens the sockets.
 	Wire func(transport.Handler) (transport.Wire, error)
+	// Recorder is the size of a segment of the recorder in bytes, 0 for its
+	// default; less than 0 records nothing. DumpDir is where recordings are
+	// written to; without it they are not.
+	Recorder int
+	DumpDir  string
 	// Reload reads the configuration again; nil refuses to.
 	Reload func() error
 	Log    *slog.Logger

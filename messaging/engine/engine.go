@@ -18,6 +18,7 @@ import (
 	"github.com/quorate/quorate/messaging/cpg"
 	"github.com/quorate/quorate/messaging/link"
 	"github.com/quorate/quorate/messaging/quorum"
+	"github.com/quorate/quorate/messaging/recorder"
 	"github.com/quorate/quorate/messaging/totem"
 	"github.com/quorate/quorate/messaging/transport"
 )
@@ -42,6 +43,7 @@ type Engine struct {
 	// What follows belongs to the goroutine of Run.
 	wire     transport.Wire
 	core     *totem.Core
+	recorder *recorder.Recorder
 	groups   *cpg.Core
 	votes    *quorum.Core
 	links    *link.Core
@@ -93,6 +95,9 @@ func New(cfg Config) (*Engine, error) {
 		timers: map[totem.TimerID]clock.Timer{}, peers: map[messaging.NodeID]*peer{},
 		members: map[uint64]*member{}, names: map[messaging.NodeID]string{cfg.Self: cfg.Name}, asked: map[uint64]chan error{},
 		groups: cpg.New(cfg.Self),
+	}
+	if cfg.Recorder >= 0 {
+		e.recorder = recorder.New(cfg.Recorder)
 	}
 	e.views.init()
 	var err error
@@ -164,6 +169,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer e.stop()
 	defer close(e.done)
 	defer e.endMembers()
+	defer e.dumpTrouble()
 	saved, err := e.cfg.Ring.Load()
 	if err != nil {
 		return err
@@ -307,7 +313,7 @@ func (e *Engine) step(ev totem.Event) {
 			next := e.todo[0]
 			e.todo[0] = nil
 			e.todo = e.todo[1:]
-			for _, a := range e.core.Step(e.cfg.Clock.Now(), next) {
+			for _, a := range e.stepCore(next) {
 				e.act(a)
 			}
 		}

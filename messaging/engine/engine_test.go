@@ -343,7 +343,7 @@ func TestMetricsDescribeTheNode(t *testing.T) {
 			t.Errorf("%s is %v (%v), want %v", name, v, ok, want)
 		}
 	}
-	if len(got) != 32 {
+	if len(got) != 34 {
 		t.Errorf("%d metrics, want one for each description", len(got))
 	}
 }

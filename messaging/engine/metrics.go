@@ -61,6 +61,8 @@ var metricHelp = map[string]metric{
 	"link_up":                             {"1 if the peer is heard on the link.", []string{"node_id", "link", "address"}},
 	"link_downs_total":                    {"Times that a link went down.", nil},
 	"messaging_scheduling_delay_seconds":  {"Largest delay of this process's own timer since the last scrape.", nil},
+	"messaging_recorded_seconds":          {"How far back the recording of the ring's core goes.", nil},
+	"messaging_recorded_events":           {"Events that the recording of the ring's core holds.", nil},
 	"messaging_packets_refused_total":     {"Packets refused before their content was read, by reason.", []string{"reason"}},
 	"messaging_transmit_packets_total":    {"UDP packets sent.", nil},
 	"messaging_transmit_bytes_total":      {"Bytes sent in UDP packets.", nil},
@@ -93,6 +95,8 @@ type snapshot struct {
 	ring            uint64
 	rep             uint32
 	size            int
+	recorded        time.Duration
+	events          uint64
 }
 
 // Collect sends the metrics; none while the engine does not answer.
@@ -111,6 +115,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		}
 		s.groups, s.members = e.groups.Count()
 		s.ring, s.rep, s.size = e.ring.Seq, uint32(e.ring.Rep), len(e.ringSet)
+		s.recorded, s.events = e.recorded()
 		e.stats.late = 0
 	})
 	if err != nil {
@@ -142,6 +147,8 @@ func collectRing(gauge func(string, float64, ...string), count func(string, uint
 	gauge("ring_token_rotation_seconds", time.Duration(s.core.RotationNanos).Seconds())
 	gauge("ring_queued_bytes", float64(s.core.QueuedBytes))
 	gauge("messaging_scheduling_delay_seconds", s.counters.late.Seconds())
+	gauge("messaging_recorded_seconds", s.recorded.Seconds())
+	gauge("messaging_recorded_events", float64(s.events))
 	gauge("cpg_groups", float64(s.groups))
 	gauge("cpg_members", float64(s.members))
 	for name, v := range map[string]uint64{

@@ -72,6 +72,7 @@ func Build(s Source, c *conf.Config) (engine.Config, error) {
 	if c.StateDir != "" {
 		dir = s.Abs(c.StateDir)
 	}
+	cfg.DumpDir = dir
 	cfg.Ring = engine.NewRingFile(dir, cfg.Self, s.Clock.Wall)
 	if err := Publish(c, &cfg); err != nil {
 		return cfg, err

@@ -60,7 +60,7 @@ func TestARecordingHoldsTheNewestEvents(t *testing.T) {
 				t.Fatalf("the state before event %d is %q", next, s.State)
 			}
 		}
-		if next > 0 && bytes < MinSegment || bytes > 3*MinSegment {
+		if next > 0 && bytes < MinSegment/2 || bytes > 3*MinSegment {
 			t.Fatalf("%d of %d events dropped, %d bytes stay", next, len(all), bytes)
 		}
 		if from, n := r.Span(); int(n) != len(all)-next || len(all) > 0 && from != rec.Segments[0].At {
