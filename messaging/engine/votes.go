@@ -92,7 +92,7 @@ func (e *Engine) synced(s *cpg.Synced) {
 			e.announce("error", "CMAP", "Received config version (%d) is different than my config version (%d)!", x.ConfVersion, e.cfg.ConfVersion)
 		}
 	}
-	e.actQuorum(e.votes.Synced(s.Members, infos))
+	e.actQuorum(e.votes.Synced(s.Ring.Seq, s.Members, infos))
 	e.announce("notice", "QUORUM", "Members[%d]:%s", len(s.Members), idList(s.Members))
 }
 

@@ -18,62 +18,103 @@ import (
 
 // A bench holds the cores of all nodes; "view" gives each member of a partition
 // the same membership with what the members say at that moment.
-type bench struct{ cores map[messaging.NodeID]*Core }
+type bench struct {
+	cores map[messaging.NodeID]*Core
+	views map[messaging.NodeID][]messaging.NodeID // the partition of each node
+	rings map[messaging.NodeID]uint64             // the last ring of each node, which it keeps over restarts
+}
+
+func newBench() *bench {
+	return &bench{cores: map[messaging.NodeID]*Core{}, views: map[messaging.NodeID][]messaging.NodeID{}, rings: map[messaging.NodeID]uint64{}}
+}
 
 func (b *bench) view(ids []messaging.NodeID) map[messaging.NodeID][]Action {
-	infos := map[messaging.NodeID]Info{}
+	infos, seq := map[messaging.NodeID]Info{}, uint64(0)
 	for _, id := range ids {
 		infos[id] = b.cores[id].Info()
+		seq = max(seq, b.rings[id]+4)
 	}
 	out := map[messaging.NodeID][]Action{}
 	for _, id := range ids {
-		out[id] = b.cores[id].Synced(ids, infos)
+		b.views[id], b.rings[id] = ids, seq
+		out[id] = b.cores[id].Synced(seq, ids, infos)
 	}
 	return out
 }
 
-// TestVotequorum runs scripts: "init N [flag…] [expected=…] [votes=…]" makes
-// nodes 1…N, each then alone; "view 1 2 …" makes a partition; "expired N",
-// "expect V 1 2 …", "left N at 1 2 …", "restart N".
+// told carries out Tell: all members of the partition take the node's info.
+func (b *bench) told(id messaging.NodeID, as []Action) []Action {
+	for _, a := range as {
+		if _, ok := a.(*Tell); ok {
+			in := b.cores[id].Info()
+			for _, m := range b.views[id] {
+				as = append(as, b.cores[m].Update(id, in)...)
+			}
+		}
+	}
+	return as
+}
+
+// TestVotequorum runs scripts: "init N [option…]" makes nodes 1…N, each then
+// alone. Steps: "view 1 2 …" makes a partition; "restart N…"; "expired 1 2 …"
+// orders the end of last_man_standing's window, "left N at 1 2 …" a clean leave,
+// "expect V at 1 2 …" and "votes V of N at 1 2 …" what administrators ask for,
+// "cancel at 1 2 …" of wait_for_all; "poll N yes|no", "lost N", "unregister N"
+// are the device's.
 func TestVotequorum(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, file string) {
-		b := &bench{cores: map[messaging.NodeID]*Core{}}
-		var mk func(id messaging.NodeID) *Core
+	datadriven.Walk(t, "testdata/votequorum", func(t *testing.T, file string) {
+		b := newBench()
+		var cfg Config
+		mk := func(id messaging.NodeID) {
+			c := cfg
+			c.Self = id
+			core, err := New(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.cores[id], b.views[id] = core, []messaging.NodeID{id}
+		}
 		datadriven.RunTest(t, file, func(t *testing.T, d *datadriven.TestData) string {
 			var s strings.Builder
 			if d.Cmd == "init" {
-				cfg, n := parseInit(t, d)
-				mk = func(id messaging.NodeID) *Core {
-					c := cfg
-					c.Self = id
-					core, err := New(c)
-					if err != nil {
-						t.Fatal(err)
-					}
-					return core
+				var n int
+				var notes []string
+				cfg, n, notes = parseInit(t, d)
+				for id := range n {
+					mk(messaging.NodeID(id + 1))
 				}
-				for id := messaging.NodeID(1); id <= messaging.NodeID(n); id++ {
-					b.cores[id] = mk(id)
+				for _, note := range notes {
+					fmt.Fprintln(&s, note)
 				}
-				return ""
+				return s.String()
 			}
 			for line := range strings.Lines(d.Input) {
-				runStep(t, &s, b, mk, strings.Fields(line))
+				if f := strings.Fields(line); f[0] == "restart" {
+					mk(ids(f[1:])[0])
+				} else {
+					runStep(t, &s, b, f)
+				}
 			}
 			return s.String()
 		})
 	})
 }
 
-func parseInit(t *testing.T, d *datadriven.TestData) (Config, int) {
+func parseInit(t *testing.T, d *datadriven.TestData) (Config, int, []string) {
 	cfg, n := Config{Self: 1, Votes: 1}, 0
+	number := func(a datadriven.CmdArg) (v uint32) {
+		_, _ = fmt.Sscan(a.Vals[0], &v)
+		return v
+	}
 	for i, a := range d.CmdArgs {
 		switch {
 		case i == 0:
 			_, _ = fmt.Sscan(a.Key, &n)
 			cfg.ExpectedVotes = uint32(n)
 		case a.Key == "expected":
-			_, _ = fmt.Sscan(a.Vals[0], &cfg.ExpectedVotes)
+			cfg.ExpectedVotes = number(a)
+		case a.Key == "votes":
+			cfg.Votes = number(a)
 		case a.Key == "two_node":
 			cfg.TwoNode, cfg.WaitForAll = true, true
 		case a.Key == "wfa":
@@ -81,121 +122,238 @@ func parseInit(t *testing.T, d *datadriven.TestData) (Config, int) {
 		case a.Key == "nowfa":
 			cfg.WaitForAll = false
 		case a.Key == "atb":
-			cfg.AutoTieBreaker = true
-			for _, v := range a.Vals {
-				var id messaging.NodeID
-				_, _ = fmt.Sscan(v, &id)
-				cfg.TieBreakers = append(cfg.TieBreakers, id)
-			}
+			cfg.AutoTieBreaker, cfg.TieBreakers = true, ids(a.Vals)
+		case a.Key == "atb_highest":
+			cfg.AutoTieBreaker, cfg.TieHighest = true, true
 		case a.Key == "lms":
 			cfg.LastManStanding = true
 		case a.Key == "downscale":
 			cfg.AllowDownscale = true
+		case a.Key == "tracked":
+			cfg.Tracking, cfg.Tracked = true, number(a)
+		case a.Key == "device":
+			cfg.Device = Device{Name: "Qdevice", Votes: number(a)}
+			cfg.ExpectedVotes += cfg.Device.Votes
+		case a.Key == "master_wins":
+			cfg.Device.MasterWins = true
 		default:
 			t.Fatalf("unknown option %s", a.Key)
 		}
 	}
 	cfg, notes := cfg.Normalize()
-	for _, n := range notes {
-		t.Log(n)
-	}
-	return cfg, n
+	return cfg, n, notes
 }
 
-func runStep(t *testing.T, s *strings.Builder, b *bench, mk func(messaging.NodeID) *Core, f []string) {
-	var nums []messaging.NodeID
-	for _, w := range f[1:] {
+// ids picks the numbers among words.
+func ids(words []string) (out []messaging.NodeID) {
+	for _, w := range words {
 		var n messaging.NodeID
 		if _, err := fmt.Sscan(w, &n); err == nil {
-			nums = append(nums, n)
+			out = append(out, n)
 		}
 	}
-	show := func(ids []messaging.NodeID, acts map[messaging.NodeID][]Action) {
-		for _, id := range ids {
-			r := b.cores[id].Result()
-			fmt.Fprintf(s, "%d: quorate=%v expected=%d highest=%d total=%d quorum=%d flags=%v", id, r.Quorate, r.ExpectedVotes, r.Highest, r.TotalVotes, r.Quorum, r.Flags)
-			for _, a := range acts[id] {
+	return out
+}
+
+func show(s *strings.Builder, b *bench, nodes []messaging.NodeID, acts map[messaging.NodeID][]Action) {
+	for _, id := range nodes {
+		r := b.cores[id].Result()
+		fmt.Fprintf(s, "%d: quorate=%v expected=%d highest=%d total=%d quorum=%d flags=%v", id, r.Quorate, r.ExpectedVotes, r.Highest, r.TotalVotes, r.Quorum, r.Flags)
+		if r.Device.Name != "" {
+			for _, m := range b.views[id] {
+				fmt.Fprintf(s, " %d:%s", m, r.Devices[m].DeviceText())
+			}
+		}
+		for _, a := range acts[id] {
+			if _, tell := a.(*Tell); !tell {
 				fmt.Fprintf(s, " %s", strings.TrimPrefix(fmt.Sprintf("%T%v", a, a), "*quorum."))
 			}
-			s.WriteString("\n")
 		}
+		s.WriteString("\n")
 	}
-	switch f[0] {
-	case "view":
-		show(nums, b.view(nums))
-	case "restart":
-		b.cores[nums[0]] = mk(nums[0])
-	case "expired":
-		for _, id := range nums {
-			show([]messaging.NodeID{id}, map[messaging.NodeID][]Action{id: b.cores[id].WindowExpired()})
+}
+
+func runStep(t *testing.T, s *strings.Builder, b *bench, f []string) {
+	nums := ids(f[1:])
+	each := func(nodes []messaging.NodeID, step func(*Core) []Action) {
+		acts := map[messaging.NodeID][]Action{}
+		for _, id := range nodes {
+			acts[id] = step(b.cores[id])
 		}
-	case "left":
-		for _, id := range nums[1:] {
-			show([]messaging.NodeID{id}, map[messaging.NodeID][]Action{id: b.cores[id].Left(nums[:1])})
-		}
-	case "expect":
-		v := uint32(nums[0])
-		if err := b.cores[nums[1]].CheckExpected(v); err != nil {
+		show(s, b, nodes, acts)
+	}
+	checked := func(nodes []messaging.NodeID, err error, step func(*Core) []Action) {
+		if err != nil {
 			fmt.Fprintln(s, err)
 			return
 		}
-		for _, id := range nums[1:] {
-			show([]messaging.NodeID{id}, map[messaging.NodeID][]Action{id: b.cores[id].SetExpected(v)})
-		}
+		each(nodes, step)
+	}
+	switch f[0] {
+	case "view":
+		show(s, b, nums, b.view(nums))
+	case "expired":
+		each(nums, (*Core).WindowExpired)
+	case "left":
+		each(nums[1:], func(c *Core) []Action { return c.Left(nums[:1]) })
+	case "cancel":
+		each(nums, (*Core).CancelWaitForAll)
+	case "expect":
+		v := uint32(nums[0])
+		checked(nums[1:], b.cores[nums[1]].CheckExpected(v), func(c *Core) []Action { return c.SetExpected(v) })
+	case "votes":
+		v := uint32(nums[0])
+		checked(nums[2:], b.cores[nums[2]].CheckVotes(nums[1], v), func(c *Core) []Action { return c.SetVotes(nums[1], v) })
+	case "poll":
+		b.told(nums[0], b.cores[nums[0]].Poll(f[2] == "yes"))
+		show(s, b, b.views[nums[0]], nil)
+	case "lost":
+		b.told(nums[0], b.cores[nums[0]].DeviceLost())
+		show(s, b, b.views[nums[0]], nil)
+	case "unregister":
+		b.told(nums[0], b.cores[nums[0]].Unregister())
+		show(s, b, b.views[nums[0]], nil)
+	case "decides":
+		fmt.Fprintf(s, "%v\n", b.cores[nums[0]].DeviceDecides(nums[1:]))
 	default:
 		t.Fatalf("unknown step %v", f)
 	}
 }
 
-// TestNoTwoDisjointPartitionsAreQuorate: whatever the partitions do, with plain
-// majority (and with wait_for_all) two disjoint ones never have quorum at once,
-// and all members of one agree.
+// drawPromise draws a configuration that never lets two partitions be quorate.
+func drawPromise(t *rapid.T) (cfg Config, nodes int) {
+	n := rapid.IntRange(1, 7).Draw(t, "nodes")
+	cfg = Config{Votes: 1, ExpectedVotes: uint32(n), WaitForAll: rapid.Bool().Draw(t, "wait_for_all")}
+	switch rapid.SampledFrom([]string{"majority", "tie", "last man", "device", "tracking"}).Draw(t, "kind") {
+	case "tie":
+		cfg.AutoTieBreaker = true
+		cfg.TieHighest = rapid.Bool().Draw(t, "highest")
+		if rapid.Bool().Draw(t, "list") {
+			cfg.TieBreakers = []messaging.NodeID{messaging.NodeID(rapid.IntRange(1, n).Draw(t, "first")), messaging.NodeID(rapid.IntRange(1, n).Draw(t, "second"))}
+		}
+	case "last man":
+		cfg.LastManStanding, cfg.WaitForAll = true, true
+	case "device":
+		cfg.Device = Device{Name: "Qdevice", Votes: uint32(rapid.SampledFrom([]int{1, max(n-1, 1)}).Draw(t, "device votes"))}
+		cfg.ExpectedVotes += cfg.Device.Votes
+	case "tracking":
+		cfg.Tracking = true
+	}
+	cfg, _ = cfg.Normalize()
+	return cfg, n
+}
+
+// TestNoTwoDisjointPartitionsAreQuorate: whatever the partitions do, nodes that
+// restart among them, two disjoint ones never have quorum at once, and without a
+// device all members of one agree, and all nodes together have it. An arbiter gives its vote to one partition,
+// once it has taken it from the others.
 func TestNoTwoDisjointPartitionsAreQuorate(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		n := rapid.IntRange(1, 7).Draw(t, "nodes")
-		wfa := rapid.Bool().Draw(t, "wait_for_all")
-		atb := rapid.Bool().Draw(t, "auto_tie_breaker")
-		b := &bench{cores: map[messaging.NodeID]*Core{}}
-		mk := func(id messaging.NodeID) *Core {
-			cfg, _ := Config{Self: id, Votes: 1, ExpectedVotes: uint32(n), WaitForAll: wfa, AutoTieBreaker: atb}.Normalize()
-			c, err := New(cfg)
+		cfg, n := drawPromise(t)
+		b := newBench()
+		start := func(id messaging.NodeID) {
+			c := cfg
+			c.Self = id
+			core, err := New(c)
 			if err != nil {
 				t.Fatal(err)
 			}
-			return c
+			b.cores[id] = core
 		}
 		for id := 1; id <= n; id++ {
-			b.cores[messaging.NodeID(id)] = mk(messaging.NodeID(id))
+			start(messaging.NodeID(id))
 		}
-		for range rapid.IntRange(1, 20).Draw(t, "steps") {
-			parts := map[int][]messaging.NodeID{}
+		raised := false // more votes are expected than there are
+		for range rapid.IntRange(1, 25).Draw(t, "steps") {
+			if rapid.IntRange(0, 5).Draw(t, "restarts") == 0 {
+				start(messaging.NodeID(rapid.IntRange(1, n).Draw(t, "restarted")))
+			}
+			parts := make([][]messaging.NodeID, 3)
 			for id := 1; id <= n; id++ {
 				p := rapid.IntRange(0, 2).Draw(t, "side")
 				parts[p] = append(parts[p], messaging.NodeID(id))
 			}
-			quorate := 0
-			for p := range 3 {
-				ids := parts[p]
-				if len(ids) == 0 {
-					continue
-				}
-				slices.Sort(ids)
+			parts = slices.DeleteFunc(parts, func(p []messaging.NodeID) bool { return len(p) == 0 })
+			for _, ids := range parts {
 				b.view(ids)
-				q := b.cores[ids[0]].Result().Quorate
-				for _, id := range ids[1:] {
-					if b.cores[id].Result().Quorate != q {
-						t.Fatalf("members of %v disagree", ids)
-					}
-				}
-				if q {
-					quorate++
-				}
 			}
-			if quorate > 1 {
-				t.Fatalf("%d quorate partitions in %v", quorate, parts)
+			if len(parts) == 1 && !raised && cfg.Device.Name == "" && !b.cores[1].Result().Quorate {
+				t.Fatalf("all nodes are together and have no quorum")
 			}
+			arbitrate(t, b, cfg, parts)
+			checkPartitions(t, b, cfg, parts)
+			raised = change(t, b, cfg, parts) || raised
+			checkPartitions(t, b, cfg, parts)
 		}
 	})
+}
+
+// arbitrate takes the device's vote from all but one partition and gives it to
+// some of its nodes.
+func arbitrate(t *rapid.T, b *bench, cfg Config, parts [][]messaging.NodeID) {
+	if cfg.Device.Name == "" {
+		return
+	}
+	winner := rapid.IntRange(-1, len(parts)-1).Draw(t, "winner")
+	for _, p := range parts {
+		for _, id := range p {
+			b.told(id, b.cores[id].DeviceLost())
+		}
+	}
+	if winner < 0 {
+		return
+	}
+	for _, id := range parts[winner] {
+		if rapid.IntRange(0, 3).Draw(t, "reaches the arbiter") > 0 {
+			b.told(id, b.cores[id].Poll(true))
+		}
+	}
+}
+
+// change does in one partition what is ordered there: the end of the window, or
+// a request of the administrator that its members accept.
+func change(t *rapid.T, b *bench, cfg Config, parts [][]messaging.NodeID) (raised bool) {
+	p := parts[rapid.IntRange(0, len(parts)-1).Draw(t, "where")]
+	first := b.cores[p[0]]
+	switch {
+	case cfg.LastManStanding:
+		for _, id := range p {
+			b.cores[id].WindowExpired()
+		}
+	case cfg.Device.Name == "" && first.Result().Quorate && rapid.Bool().Draw(t, "administrator"):
+		v := uint32(rapid.IntRange(1, 9).Draw(t, "expected votes"))
+		if first.CheckExpected(v) != nil || v < cfg.ExpectedVotes {
+			return false // to lower it is at the administrator's risk
+		}
+		for _, id := range p {
+			if err := b.cores[id].CheckExpected(v); err != nil {
+				t.Fatalf("node %d refuses what node %d accepts: %v", id, p[0], err)
+			}
+			b.cores[id].SetExpected(v)
+		}
+		return v > cfg.ExpectedVotes
+	}
+	return false
+}
+
+func checkPartitions(t *rapid.T, b *bench, cfg Config, parts [][]messaging.NodeID) {
+	quorate := 0
+	for _, ids := range parts {
+		some := false
+		for _, id := range ids {
+			q := b.cores[id].Result().Quorate
+			if cfg.Device.Name == "" && id != ids[0] && q != some {
+				t.Fatalf("members of %v disagree", ids)
+			}
+			some = some || q
+		}
+		if some {
+			quorate++
+		}
+	}
+	if quorate > 1 {
+		t.Fatalf("%d quorate partitions in %v", quorate, parts)
+	}
 }
 
 func TestNewRefusesAbsurdVotes(t *testing.T) {
