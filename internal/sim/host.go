@@ -3,7 +3,10 @@
 
 package sim
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // maxPaused bounds what waits for a paused host, like a socket's buffer.
 const maxPaused = 4096
@@ -14,8 +17,37 @@ type Host struct {
 	life    int // grows with each crash
 	up      bool
 	paused  bool
-	waiting []func()
+	waiting []waiting
+	clock   Clock
 }
+
+// waiting is what a paused host has to do.
+type waiting struct {
+	timer bool
+	run   func()
+}
+
+// A Clock is what a host reads: it runs fast or slow, and from an origin of its
+// own.
+type Clock struct {
+	Origin time.Duration
+	// Drift is how much it gains in a second, in parts of a million.
+	Drift int64
+}
+
+// read gives what the clock shows at a time of the world.
+func (c Clock) read(now time.Duration) time.Duration {
+	return c.Origin + now + now/1e6*time.Duration(c.Drift)
+}
+
+// wait gives the time of the world in which a timer of the host runs off.
+func (c Clock) wait(d time.Duration) time.Duration { return d - d/1e6*time.Duration(c.Drift) }
+
+// SetClock gives the host a clock; the zero Clock is the world's.
+func (h *Host) SetClock(c Clock) { h.clock = c }
+
+// Now gives the time that the host's clock shows.
+func (h *Host) Now() time.Duration { return h.clock.read(h.world.Now()) }
 
 // NewHost makes a host that is down.
 func NewHost(w *World) *Host { return &Host{world: w} }
@@ -39,39 +71,59 @@ func (h *Host) Crash() {
 func (h *Host) Pause() { h.paused = h.up }
 
 // Resume lets a paused host go on with what waited, in order.
-func (h *Host) Resume() {
+func (h *Host) Resume() { h.resume(false) }
+
+// ResumeTimersFirst lets a paused host go on with the timers that ran off
+// meanwhile, then with the rest, as a program may that asks its sockets last.
+func (h *Host) ResumeTimersFirst() { h.resume(true) }
+
+func (h *Host) resume(timersFirst bool) {
 	if !h.paused {
 		return
 	}
 	h.paused = false
-	life, waiting := h.life, h.waiting
+	life, todo := h.life, h.waiting
 	h.waiting = nil
-	for _, f := range waiting {
+	if timersFirst {
+		slices.SortStableFunc(todo, func(a, b waiting) int {
+			switch {
+			case a.timer == b.timer:
+				return 0
+			case a.timer:
+				return -1
+			}
+			return 1
+		})
+	}
+	for _, w := range todo {
 		if h.life != life {
 			return
 		}
-		h.Do(f)
+		h.do(w.run, w.timer)
 	}
 }
 
-// After runs f on the host when d has passed, if it has not crashed by then.
+// After runs f on the host when d has passed on its clock, if it has not crashed
+// by then.
 func (h *Host) After(d time.Duration, f func()) {
 	life := h.life
-	h.world.After(d, func() {
+	h.world.After(h.clock.wait(d), func() {
 		if h.life == life {
-			h.Do(f)
+			h.do(f, true)
 		}
 	})
 }
 
 // Do runs f on the host now, after the pause if it is paused, never if it is
 // down.
-func (h *Host) Do(f func()) {
+func (h *Host) Do(f func()) { h.do(f, false) }
+
+func (h *Host) do(f func(), timer bool) {
 	switch {
 	case !h.up:
 	case !h.paused:
 		f()
 	case len(h.waiting) < maxPaused:
-		h.waiting = append(h.waiting, f)
+		h.waiting = append(h.waiting, waiting{timer, f})
 	}
 }

@@ -15,6 +15,15 @@ type Faults struct {
 	// Late is the probability of a delay of up to LateBy.
 	Late   float64
 	LateBy time.Duration
+	// Corrupt is the probability of a few bits that change, or of an end that is
+	// cut off or added.
+	Corrupt float64
+	// MaxSize, if set, is the size beyond which packets get lost.
+	MaxSize int
+	// Rate, if set, is how many bytes a second each host can receive. What would
+	// wait longer than MaxWait is lost.
+	Rate    int
+	MaxWait time.Duration
 }
 
 // A Network joins hosts 0 … n−1.
@@ -23,6 +32,7 @@ type Network struct {
 	hosts  []*Host
 	cut    [][]bool
 	faults Faults
+	busy   []time.Duration // until when a host's line is
 	// Recv is called on the receiving host.
 	Recv func(from, to int, packet []byte)
 	// Drop, if set, is asked first for each packet: a targeted adversary.
@@ -33,7 +43,7 @@ type Network struct {
 
 // NewNetwork makes a network between the hosts.
 func NewNetwork(w *World, hosts []*Host) *Network {
-	n := &Network{world: w, hosts: hosts, cut: make([][]bool, len(hosts))}
+	n := &Network{world: w, hosts: hosts, cut: make([][]bool, len(hosts)), busy: make([]time.Duration, len(hosts))}
 	for i := range n.cut {
 		n.cut[i] = make([]bool, len(hosts))
 	}
@@ -46,9 +56,12 @@ func (n *Network) SetFaults(f Faults) { n.faults = f }
 // Send carries a packet from one host to another.
 func (n *Network) Send(from, to int, packet []byte) {
 	n.Sent++
-	if n.cut[from][to] || n.world.Chance(n.faults.Loss) || (n.Drop != nil && n.Drop(from, to, packet)) {
+	if n.cut[from][to] || (n.faults.MaxSize > 0 && len(packet) > n.faults.MaxSize) || n.world.Chance(n.faults.Loss) || (n.Drop != nil && n.Drop(from, to, packet)) {
 		n.Lost++
 		return
+	}
+	if n.world.Chance(n.faults.Corrupt) {
+		packet = n.corrupt(packet)
 	}
 	n.carry(from, to, packet)
 	if n.world.Chance(n.faults.Duplicate) {
@@ -61,6 +74,15 @@ func (n *Network) carry(from, to int, packet []byte) {
 	if n.world.Chance(n.faults.Late) {
 		d += n.world.Between(0, n.faults.LateBy)
 	}
+	if n.faults.Rate > 0 {
+		wait := max(n.busy[to]-n.world.Now(), 0)
+		if wait > n.faults.MaxWait {
+			n.Lost++
+			return
+		}
+		n.busy[to] = n.world.Now() + wait + time.Duration(len(packet))*time.Second/time.Duration(n.faults.Rate)
+		d += wait
+	}
 	n.world.After(d, func() {
 		if n.cut[from][to] {
 			n.Lost++
@@ -70,8 +92,29 @@ func (n *Network) carry(from, to int, packet []byte) {
 	})
 }
 
+// corrupt gives a changed copy of a packet.
+func (n *Network) corrupt(packet []byte) []byte {
+	r := n.world.Rand()
+	b := append([]byte(nil), packet...)
+	switch r.IntN(6) {
+	case 0:
+		return b[:r.IntN(len(b)+1)]
+	case 1:
+		return append(b, make([]byte, 1+r.IntN(40))...)
+	}
+	for range 1 + r.IntN(4) {
+		if len(b) > 0 {
+			b[r.IntN(len(b))] ^= 1 << r.IntN(8)
+		}
+	}
+	return b
+}
+
 // Cut closes or opens one direction.
 func (n *Network) Cut(from, to int, closed bool) { n.cut[from][to] = closed }
+
+// Passes tells whether packets can pass in one direction.
+func (n *Network) Passes(from, to int) bool { return !n.cut[from][to] }
 
 // Reachable tells whether packets can pass in both directions.
 func (n *Network) Reachable(a, b int) bool { return !n.cut[a][b] && !n.cut[b][a] }

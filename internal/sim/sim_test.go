@@ -4,6 +4,7 @@
 package sim
 
 import (
+	"bytes"
 	"slices"
 	"testing"
 	"time"
@@ -176,5 +177,68 @@ func TestFaultsHappenAboutAsOftenAsAsked(t *testing.T) {
 	w.Run(time.Second, nil)
 	if want := 10000 * 9 / 10 * 12 / 10; count < want*95/100 || count > want*105/100 {
 		t.Errorf("%d packets, want about %d", count, want)
+	}
+}
+
+func TestTimersMayRunFirstAfterAPause(t *testing.T) {
+	w := New(1)
+	h := NewHost(w)
+	h.Start()
+	var got []string
+	h.After(2*ms, func() { got = append(got, "timer") })
+	h.Pause()
+	w.After(ms, func() { h.Do(func() { got = append(got, "packet") }) })
+	w.Run(3*ms, nil)
+	h.ResumeTimersFirst()
+	if want := []string{"timer", "packet"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+func TestAClockRunsFastAndFromItsOwnOrigin(t *testing.T) {
+	w := New(1)
+	h := NewHost(w)
+	h.Start()
+	h.SetClock(Clock{Origin: time.Hour, Drift: 100_000}) // a tenth fast
+	var at time.Duration
+	h.After(100*ms, func() { at = w.Now() })
+	w.Run(time.Second, nil)
+	if h.Now() != time.Hour+1100*ms || at != 90*ms {
+		t.Errorf("it shows %v, a timer of 100 ms took %v", h.Now(), at)
+	}
+}
+
+func TestPacketsAreCorruptedTooLargeOrTooMany(t *testing.T) {
+	w := New(1)
+	hosts := []*Host{NewHost(w), NewHost(w)}
+	hosts[1].Start()
+	n := NewNetwork(w, hosts)
+	packet := bytes.Repeat([]byte{7}, 100)
+	intact, changed := 0, 0
+	n.Recv = func(_, _ int, b []byte) {
+		if bytes.Equal(b, packet) {
+			intact++
+		} else {
+			changed++
+		}
+	}
+	n.SetFaults(Faults{Corrupt: 0.5})
+	for range 1000 {
+		n.Send(0, 1, packet)
+	}
+	w.Run(time.Second, nil)
+	if changed < 400 || intact < 400 || !bytes.Equal(packet, bytes.Repeat([]byte{7}, 100)) {
+		t.Errorf("%d changed, %d intact", changed, intact)
+	}
+	n.SetFaults(Faults{MaxSize: 99})
+	n.Send(0, 1, packet)
+	n.SetFaults(Faults{Rate: 100_000, MaxWait: 10 * ms})
+	intact = 0
+	for range 100 {
+		n.Send(0, 1, packet) // each takes a millisecond
+	}
+	w.Run(2*time.Second, nil)
+	if intact < 10 || intact > 12 {
+		t.Errorf("%d packets passed a line that holds ten", intact)
 	}
 }

@@ -4,7 +4,6 @@
 package sim
 
 import (
-	"container/heap"
 	"math/rand/v2"
 	"time"
 )
@@ -33,6 +32,9 @@ func (w *World) Rand() *rand.Rand { return w.rng }
 // Steps gives the number of events that ran.
 func (w *World) Steps() uint64 { return w.steps }
 
+// Pending gives the number of events that are to come.
+func (w *World) Pending() int { return len(w.events) }
+
 // Hash gives the hash of everything mixed in so far.
 func (w *World) Hash() uint64 { return w.hash }
 
@@ -58,14 +60,14 @@ func (w *World) Between(low, high time.Duration) time.Duration {
 // After runs f when d has passed.
 func (w *World) After(d time.Duration, f func()) {
 	w.made++
-	heap.Push(&w.events, event{at: w.now + max(d, 0), order: w.made, run: f})
+	w.events.push(event{at: w.now + max(d, 0), order: w.made, run: f})
 }
 
 // Run runs events until the given time, or until stop is true after one.
 // It tells whether stop was.
 func (w *World) Run(until time.Duration, stop func() bool) bool {
 	for len(w.events) > 0 && w.events[0].at <= until {
-		e := heap.Pop(&w.events).(event)
+		e := w.events.pop()
 		w.now = e.at
 		w.steps++
 		e.run()
@@ -83,21 +85,44 @@ type event struct {
 	run   func()
 }
 
+// eventHeap is a binary heap, by time and then by order.
 type eventHeap []event
 
-func (h eventHeap) Len() int { return len(h) }
-func (h eventHeap) Less(i, j int) bool {
-	if h[i].at != h[j].at {
-		return h[i].at < h[j].at
+func (e *event) before(o *event) bool { return e.at < o.at || e.at == o.at && e.order < o.order }
+
+func (h *eventHeap) push(e event) {
+	*h = append(*h, e)
+	s := *h
+	i := len(s) - 1
+	for i > 0 {
+		up := (i - 1) / 2
+		if !e.before(&s[up]) {
+			break
+		}
+		s[i], i = s[up], up
 	}
-	return h[i].order < h[j].order
+	s[i] = e
 }
-func (h eventHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *eventHeap) Push(x any)   { *h = append(*h, x.(event)) }
-func (h *eventHeap) Pop() any {
-	old := *h
-	e := old[len(old)-1]
-	old[len(old)-1] = event{}
-	*h = old[:len(old)-1]
-	return e
+
+func (h *eventHeap) pop() event {
+	s := *h
+	first, last := s[0], s[len(s)-1]
+	s[len(s)-1] = event{}
+	s = s[:len(s)-1]
+	*h = s
+	i := 0
+	for 2*i+1 < len(s) {
+		down := 2*i + 1
+		if down+1 < len(s) && s[down+1].before(&s[down]) {
+			down++
+		}
+		if !s[down].before(&last) {
+			break
+		}
+		s[i], i = s[down], down
+	}
+	if len(s) > 0 {
+		s[i] = last
+	}
+	return first
 }

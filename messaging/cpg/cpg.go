@@ -86,9 +86,10 @@ type Core struct {
 	syncing bool
 	got     map[messaging.NodeID]message
 	waits   []waiting
+	mark    int // waits from here on came after the transitional configuration
 	groups  map[string]*group
 	where   map[messaging.MemberID]string
-	left    map[string][]messaging.MemberChange // not yet told to local members
+	left    map[string][]messaging.MemberChange // not yet told to local members; the next change of the group does
 }
 
 // New makes a core that belongs to no ring yet.
@@ -129,9 +130,27 @@ func (c *Core) ServiceMessage(body []byte) []byte {
 	return append([]byte{kindService}, body...)
 }
 
-// Transitional notes which members come along to the next ring.
+// Transitional notes which members come along to the next ring. What is
+// delivered from here on may have gaps, and nodes that do not come along may see
+// other messages. So members on those nodes are gone from here on:
+//
+//  1. Nodes 2 and 3 part. A client of node 2 sends a message, then one of node 3
+//     joins its group. Node 3 lacks the message, and the join comes behind the gap.
+//  2. Both tell their clients of the join. If both views had the same members,
+//     the two sides would have seen other messages between the same two views.
 func (c *Core) Transitional(members []messaging.NodeID) {
 	c.trans = setOf(members)
+	c.mark = len(c.waits)
+	if !c.syncing {
+		c.part()
+	}
+}
+
+// part drops the members on nodes that do not come along; the next change of
+// their groups tells of it.
+func (c *Core) part() {
+	maps.DeleteFunc(c.known, func(id messaging.NodeID, _ bool) bool { return !c.trans[id] })
+	c.dropUnknown()
 }
 
 func setOf(ids []messaging.NodeID) map[messaging.NodeID]bool {
@@ -149,17 +168,21 @@ func (c *Core) Regular(ring messaging.RingID, members []messaging.NodeID, extra 
 	if c.syncing {
 		// The last round did not end. Its messages were ordered, and those that
 		// come from nodes known to this side count, at all of them alike.
-		for _, w := range c.waits {
+		for i, w := range c.waits {
+			if i == c.mark {
+				c.part()
+			}
 			if c.known[w.from] {
 				out = c.process(out, w.from, w.msg)
 			}
 		}
 	}
+	c.part()
 	now := setOf(members)
-	maps.DeleteFunc(c.known, func(id messaging.NodeID, _ bool) bool { return !c.trans[id] || !now[id] })
+	maps.DeleteFunc(c.known, func(id messaging.NodeID, _ bool) bool { return !now[id] })
 	c.dropUnknown()
 	c.ring, c.nodes = ring, slices.Sorted(maps.Keys(now))
-	c.syncing, c.got, c.waits = true, map[messaging.NodeID]message{}, nil
+	c.syncing, c.got, c.waits, c.mark = true, map[messaging.NodeID]message{}, nil, 0
 	c.trans = setOf([]messaging.NodeID{c.self})
 	return append(out, &Submit{Body: encodeSync(ring, extra, c.locals(c.self)), Sync: true})
 }
@@ -229,12 +252,11 @@ func (c *Core) finish() []Action {
 	c.known = setOf(c.nodes)
 	names := setOfNames(c.left, joined)
 	for _, name := range names {
-		out = c.change(out, name, joined[name], c.left[name])
+		out = c.change(out, name, joined[name], nil)
 	}
-	clear(c.left)
 	c.syncing = false
 	waits := c.waits
-	c.waits, c.got = nil, nil
+	c.waits, c.got, c.mark = nil, nil, 0
 	for _, w := range waits {
 		out = c.process(out, w.from, w.msg)
 	}
@@ -335,8 +357,13 @@ func compareMembers(a, b messaging.MemberID) int {
 	return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.Client, b.Client))
 }
 
-// change tells the local members of a group about a change of it.
+// change tells the local members of a group about a change of it, and of those
+// who left it before without a word.
 func (c *Core) change(out []Action, name string, joined, left []messaging.MemberChange) []Action {
+	if gone := c.left[name]; len(gone) > 0 {
+		left = append(gone, left...)
+		delete(c.left, name)
+	}
 	ids := c.sorted(name)
 	var ev *messaging.ConfigChange
 	for _, id := range ids {

@@ -19,8 +19,8 @@
 // follow. A node whose round did not end before the next configuration is not
 // known: it counts as gone and comes with the next round.
 //
-// So members that see the same two consecutive changes of their group saw the
-// same messages between them.
+// So members that see the same two consecutive changes of their group, with the
+// same joined and left in the second, saw the same messages between them.
 //
 // # Layout
 //

@@ -5,6 +5,7 @@ package sim
 
 import (
 	"fmt"
+	"hash/crc32"
 	"slices"
 
 	"github.com/quorate/quorate/messaging"
@@ -56,7 +57,7 @@ func (h *history) stay() *stay {
 // A checker records what applications see and finds what they must not.
 // Faults found at once and those found at the end go into the same list.
 type checker struct {
-	sent    map[msgID]bool // value: sync
+	sent    map[msgID]sent
 	lives   map[lifeID]*history
 	order   []lifeID
 	rings   map[messaging.RingID][]messaging.NodeID // regular configurations by id
@@ -65,14 +66,43 @@ type checker struct {
 	// holdSync says that ordinary messages wait for the synchronisation.
 	holdSync bool
 	faults   []string
-	checks   map[string]uint64 // how often each rule had something to check
+	spans    *spans
+	tables   map[messaging.RingID]uint64 // of process groups after a synchronisation
+	often    [numOften]uint64            // checks of the rules that are checked at each delivery
+	checks   map[string]uint64           // how often each rule had something to check
+}
+
+// sent is what is known of a submitted message.
+type sent struct {
+	sync bool
+	sum  uint32
+}
+
+// often are the rules that are checked at each delivery.
+type often int
+
+const (
+	noCreation often = iota
+	noDuplication
+	fifo
+	oneRing
+	itsConfiguration
+	senderMember
+	syncFirst
+	transSender
+	numOften
+)
+
+var oftenNames = [numOften]string{
+	"no creation", "no duplication", "fifo", "one ring for a message", "message in its configuration",
+	"sender is a member", "synchronisation first", "transitional sender comes along",
 }
 
 const maxFaults = 10
 
 func newChecker() *checker {
 	return &checker{
-		sent: map[msgID]bool{}, lives: map[lifeID]*history{}, rings: map[messaging.RingID][]messaging.NodeID{},
+		sent: map[msgID]sent{}, spans: newSpans(), tables: map[messaging.RingID]uint64{}, lives: map[lifeID]*history{}, rings: map[messaging.RingID][]messaging.NodeID{},
 		tagged: map[msgID]messaging.RingID{}, ringSeq: map[messaging.NodeID]uint64{}, checks: map[string]uint64{},
 	}
 }
@@ -93,43 +123,82 @@ func (k *checker) started(n messaging.NodeID, life int) {
 
 func (k *checker) crashed(n messaging.NodeID, life int) { k.lives[lifeID{n, life}].crashed = true }
 
-func (k *checker) submitted(id msgID, sync bool) { k.sent[id] = sync }
+func (k *checker) submitted(id msgID, sync bool, body []byte) {
+	k.sent[id] = sent{sync, crc32.ChecksumIEEE(body)}
+}
+
+// synced compares the tables of process groups where a synchronisation ends.
+func (k *checker) synced(n messaging.NodeID, life int, ring messaging.RingID, table uint64) {
+	if other, ok := k.tables[ring]; ok {
+		k.expect("groups agree", other == table, "node %d life %d: its groups at the end of the synchronisation on ring %v are not the others'", n, life, ring)
+	}
+	k.tables[ring] = table
+}
 
 // delivered checks what can be checked at each delivery.
-func (k *checker) delivered(n messaging.NodeID, life int, d *totem.Deliver, id msgID, sync, intact bool) {
+func (k *checker) delivered(n messaging.NodeID, life int, d *totem.Deliver, id msgID, sync, ok bool) {
 	h := k.lives[lifeID{n, life}]
-	who := fmt.Sprintf("node %d life %d message %v on ring %v", n, life, id, d.Ring)
-	wasSync, sent := k.sent[id]
-	k.expect("no creation", intact && sent && wasSync == sync && d.From == id.node, "%s: body changed, or never sent (from %d)", who, d.From)
+	rule := func(r often, ok bool, format string, args ...any) {
+		if k.often[r]++; !ok {
+			who := fmt.Sprintf("node %d life %d message %v on ring %v: ", n, life, id, d.Ring)
+			k.expect(oftenNames[r], false, "%s", who+fmt.Sprintf(format, args...))
+		}
+	}
+	was, known := k.sent[id]
+	if !ok || !known || was.sync != sync || d.From != id.node || was.sum != crc32.ChecksumIEEE(d.Body) {
+		rule(noCreation, false, "body changed, or never sent (from %d)", d.From)
+		return
+	}
+	k.often[noCreation]++
 	_, twice := h.seen[id]
-	k.expect("no duplication", !twice, "%s: delivered twice", who)
+	rule(noDuplication, !twice, "delivered twice")
 	h.seen[id] = d.Ring
 	origin := stream{lifeID{id.node, id.life}, sync}
-	k.expect("fifo", h.last[origin] < id.count, "%s: after #%d of the same sender", who, h.last[origin])
+	if last := h.last[origin]; last >= id.count {
+		rule(fifo, false, "after #%d of the same sender", last)
+	}
+	k.often[fifo]++
 	h.last[origin] = id.count
-	tag, known := k.tagged[id]
-	k.expect("one ring for a message", !known || tag == d.Ring, "%s: elsewhere on ring %v", who, tag)
+	if tag, known := k.tagged[id]; known && tag != d.Ring {
+		rule(oneRing, false, "elsewhere on ring %v", tag)
+	}
+	k.often[oneRing]++
 	k.tagged[id] = d.Ring
 	s := h.stay()
 	if s == nil {
-		k.expect("message in its configuration", false, "%s: before the first configuration", who)
+		rule(itsConfiguration, false, "before the first configuration")
 		return
 	}
-	k.expect("message in its configuration", s.ring == d.Ring, "%s: delivered in configuration %v", who, s.ring)
-	k.expect("sender is a member", slices.Contains(s.members, id.node), "%s: members are %v", who, s.members)
+	if s.ring != d.Ring {
+		rule(itsConfiguration, false, "delivered in configuration %v", s.ring)
+	}
+	k.often[itsConfiguration]++
+	if !slices.Contains(s.members, id.node) {
+		rule(senderMember, false, "members are %v", s.members)
+	}
+	k.often[senderMember]++
 	if k.holdSync {
 		if sync {
 			s.synced = append(s.synced, id.node)
 		} else {
-			k.expect("synchronisation first", slices.Contains(s.synced, id.node), "%s: its sender's synchronisation did not come before", who)
+			rule(syncFirst, slices.Contains(s.synced, id.node), "its sender's synchronisation did not come before")
 		}
 	}
-	if s.inTrans {
-		s.trans = append(s.trans, id)
-		k.expect("transitional sender comes along", slices.Contains(s.transMemb, id.node), "%s: transitional members are %v", who, s.transMemb)
-	} else {
+	if !s.inTrans {
 		s.regular = append(s.regular, id)
+		return
 	}
+	s.trans = append(s.trans, id)
+	rule(transSender, slices.Contains(s.transMemb, id.node), "transitional members do not hold its sender")
+}
+
+// counts gives how often each rule had something to check.
+func (k *checker) counts() map[string]uint64 {
+	for r, n := range k.often {
+		k.checks[oftenNames[r]] += n
+		k.often[r] = 0
+	}
+	return k.checks
 }
 
 // configured checks a configuration change by itself and against the node's
@@ -268,9 +337,9 @@ func (k *checker) selfDelivery() {
 
 // everythingArrived checks that the living have delivered what they sent.
 func (k *checker) everythingArrived() {
-	for m, sync := range k.sent {
+	for m, s := range k.sent {
 		h := k.lives[lifeID{m.node, m.life}]
-		if h.crashed || sync {
+		if h.crashed || s.sync {
 			continue
 		}
 		_, ok := h.seen[m]

@@ -11,6 +11,9 @@ import (
 
 	"github.com/quorate/quorate/internal/sim"
 	"github.com/quorate/quorate/messaging"
+	"github.com/quorate/quorate/messaging/link"
+	"github.com/quorate/quorate/messaging/recorder"
+	"github.com/quorate/quorate/messaging/recorder/ring"
 	"github.com/quorate/quorate/messaging/totem"
 )
 
@@ -23,30 +26,33 @@ type msgID struct {
 
 func (m msgID) String() string { return fmt.Sprintf("%d.%d#%d", m.node, m.life, m.count) }
 
+// A body is a head that names the message, and contents: filler, or a message
+// of the process groups.
 const bodyHead = 4 + 4 + 8 + 1
 
-// makeBody fills a body so that a wrong byte anywhere shows.
-func makeBody(id msgID, size int, sync bool) []byte {
-	b := make([]byte, max(size, bodyHead))
+func makeBody(id msgID, sync bool, contents []byte) []byte {
+	b := make([]byte, bodyHead, bodyHead+len(contents))
 	binary.LittleEndian.PutUint32(b, uint32(id.node))
 	binary.LittleEndian.PutUint32(b[4:], uint32(id.life))
 	binary.LittleEndian.PutUint64(b[8:], id.count)
 	if sync {
 		b[16] = 1
 	}
-	fill(b[bodyHead:], id)
-	return b
+	return append(b, contents...)
 }
 
-func fill(b []byte, id msgID) {
+// filler gives bytes of which none can stand in for another.
+func filler(id msgID, size int) []byte {
+	b := make([]byte, (max(size, 0)+7)/8*8)
 	x := uint64(id.node)*0x9e3779b97f4a7c15 ^ id.count ^ uint64(id.life)<<32
-	for i := range b {
+	for i := 0; i < len(b); i += 8 {
 		x = x*6364136223846793005 + 1442695040888963407
-		b[i] = byte(x >> 56)
+		binary.LittleEndian.PutUint64(b[i:], x)
 	}
+	return b[:max(size, 0)]
 }
 
-// readBody gives what makeBody wrote; ok is false if a byte is wrong.
+// readBody gives the head that makeBody wrote.
 func readBody(b []byte) (id msgID, sync, ok bool) {
 	if len(b) < bodyHead {
 		return id, false, false
@@ -55,9 +61,7 @@ func readBody(b []byte) (id msgID, sync, ok bool) {
 		node: messaging.NodeID(binary.LittleEndian.Uint32(b)), life: int(binary.LittleEndian.Uint32(b[4:])),
 		count: binary.LittleEndian.Uint64(b[8:]),
 	}
-	want := make([]byte, len(b)-bodyHead)
-	fill(want, id)
-	return id, b[16] == 1, string(want) == string(b[bodyHead:])
+	return id, b[16] == 1, true
 }
 
 // A node is one core on one host, with its disk.
@@ -68,12 +72,13 @@ type node struct {
 	host  *sim.Host
 	core  *totem.Core
 	life  int
-	disk  uint64 // persisted ring sequence
+	disk  uint64        // persisted ring sequence
+	wall  time.Duration // how far its calendar jumped
 	// diskFree is when the last write ends.
 	diskFree time.Duration
-	count uint64 // messages submitted in this life
-	gen   [16]int
-	left  bool
+	count    uint64 // messages submitted in this life
+	gen      [16]int
+	left     bool
 
 	state  totem.State
 	since  time.Duration // of the last regular configuration
@@ -81,6 +86,11 @@ type node struct {
 	ring   messaging.RingID
 	membs  []messaging.NodeID
 	down   []bool // suspicions told
+
+	digests  []uint64
+	recorder *recorder.Recorder // nil: nothing is recorded
+	groups   *groups            // nil: the application is a simple one
+	wire     *sealedWire        // nil: packets travel in the clear
 }
 
 // A cluster is N nodes on one network.
@@ -94,10 +104,16 @@ type cluster struct {
 	acts  uint64
 	// diskDelay is the longest that a write takes.
 	diskDelay time.Duration
+	cover     *coverage
+	// record gives each node a recorder, grouped an application with process
+	// groups, sealed seals and a link layer.
+	record, grouped, sealed bool
+	link                    link.Config // with seals
+	digests                 bool        // keep the digest of each step
 }
 
 func newCluster(seed uint64, n int, cfg totem.Config) *cluster {
-	c := &cluster{w: sim.New(seed), cfg: cfg, check: newChecker()}
+	c := &cluster{w: sim.New(seed), cfg: cfg, check: newChecker(), cover: newCoverage()}
 	c.check.holdSync = cfg.HoldForSync
 	hosts := make([]*sim.Host, n)
 	for i := range hosts {
@@ -106,6 +122,10 @@ func newCluster(seed uint64, n int, cfg totem.Config) *cluster {
 	}
 	c.net = sim.NewNetwork(c.w, hosts)
 	c.net.Recv = func(from, to int, packet []byte) {
+		if w := c.nodes[to].wire; w != nil {
+			w.receive(packet)
+			return
+		}
 		c.nodes[to].step(&totem.Recv{From: c.nodes[from].id, Packet: packet})
 	}
 	if os.Getenv("QUORATE_SIM_TRACE") != "" {
@@ -132,12 +152,23 @@ func (n *node) start(lostDisk bool) {
 	}
 	n.core = core
 	n.host.Start()
+	n.state, n.diskFree = core.State(), 0
 	if lostDisk {
-		n.disk = max(n.disk, uint64(n.c.w.Now()/time.Millisecond)<<20)
+		n.disk = uint64(max(n.c.w.Now()+n.wall, 0)/time.Millisecond) << 20
+	}
+	n.recorder, n.groups, n.wire, n.digests = nil, nil, nil, nil
+	if n.c.record {
+		n.recorder = recorder.New(recorder.MinSegment)
+	}
+	if n.c.grouped {
+		n.groups = newGroups(n)
 	}
 	n.c.check.started(n.id, n.life)
 	n.tracef("start life %d", n.life)
 	n.step(&totem.Start{SavedRingSeq: n.disk})
+	if n.c.sealed {
+		n.wire = newSealedWire(n)
+	}
 }
 
 func (n *node) crash() {
@@ -163,20 +194,35 @@ func (n *node) submit(size int) bool {
 	if !n.host.Up() || n.host.Paused() || !n.core.Room(max(size, bodyHead)) {
 		return false
 	}
-	n.count++
-	id := msgID{n.id, n.life, n.count}
-	n.c.check.submitted(id, false)
-	n.step(&totem.Submit{Body: makeBody(id, size, false)})
+	n.step(n.message(false, filler(msgID{n.id, n.life, n.count + 1}, size-bodyHead)))
 	return true
 }
+
+// message makes the submission of the next message.
+func (n *node) message(sync bool, contents []byte) *totem.Submit {
+	n.count++
+	id := msgID{n.id, n.life, n.count}
+	body := makeBody(id, sync, contents)
+	n.c.check.submitted(id, sync, body)
+	return &totem.Submit{Body: body, Sync: sync}
+}
+
+// maxActions bounds what one step may lead to: a send window, a queue of
+// deliveries, the copies of a recovery.
+const maxActions = 3 * 16384
 
 // step runs the core and carries its actions out in order.
 func (n *node) step(ev totem.Event) {
 	c := n.c
 	if c.trace != nil {
-		n.traceEvent(ev)
+		n.tracef("%s", totem.EventString(ev))
 	}
-	actions := n.core.Step(c.w.Now(), ev)
+	n.c.cover.event(n.state, ev)
+	actions := ring.Step(n.recorder, n.core, n.host.Now(), ev)
+	if c.digests {
+		n.digests = append(n.digests, n.core.Digest())
+	}
+	c.check.expect("bounded work", len(actions) <= maxActions, "node %d: %d actions of %T", n.id, len(actions), ev)
 	var later []totem.Event // what the application answers, after this step
 	for _, a := range actions {
 		c.acts++
@@ -202,15 +248,19 @@ func (n *node) step(ev totem.Event) {
 			n.persist(a.Seq)
 		case *totem.Deliver:
 			c.w.Mix(uint64(len(a.Body))<<16 | uint64(a.From))
-			if ev := n.deliver(a); ev != nil {
-				later = append(later, ev)
-			}
+			later = append(later, n.deliver(a)...)
 		case *totem.ConfChange:
 			c.w.Mix(a.Ring.Seq<<8 | uint64(a.Kind))
 			c.check.configured(n.id, n.life, a)
+			c.check.expect("ring number durable", a.Ring.Seq <= n.disk, "node %d life %d %v: durable is %x", n.id, n.life, a, n.disk)
+			if n.groups != nil && a.Kind == totem.Transitional {
+				n.groups.transitional(a)
+			}
 			if a.Kind == totem.Regular {
 				later = append(later[:0], n.configured(a)...)
 			}
+		case *totem.Notice:
+			n.c.cover.notice(a)
 		}
 	}
 	n.state = n.core.State()
@@ -230,6 +280,10 @@ func (n *node) persist(seq uint64) {
 }
 
 func (n *node) transmit(a *totem.Send) {
+	if n.wire != nil {
+		n.wire.send(a)
+		return
+	}
 	for _, to := range n.c.nodes {
 		if to != n && (a.To == 0 || a.To == to.id) {
 			n.c.net.Send(n.index, to.index, a.Packet)
@@ -241,20 +295,23 @@ func (n *node) transmit(a *totem.Send) {
 func (n *node) configured(a *totem.ConfChange) []totem.Event {
 	n.since = n.c.w.Now()
 	n.ring, n.membs = a.Ring, a.Members
-	if !n.c.cfg.HoldForSync {
+	switch {
+	case n.groups != nil:
+		return n.groups.regular(a)
+	case !n.c.cfg.HoldForSync:
 		return nil
 	}
 	n.synced = map[messaging.NodeID]bool{}
-	n.count++
-	id := msgID{n.id, n.life, n.count}
-	n.c.check.submitted(id, true)
-	return []totem.Event{&totem.Submit{Body: makeBody(id, 40, true), Sync: true}}
+	return []totem.Event{n.message(true, filler(msgID{}, 20))}
 }
 
 // deliver checks a message; the last one of a synchronisation ends it.
-func (n *node) deliver(a *totem.Deliver) totem.Event {
+func (n *node) deliver(a *totem.Deliver) []totem.Event {
 	id, sync, ok := readBody(a.Body)
 	n.c.check.delivered(n.id, n.life, a, id, sync, ok)
+	if n.groups != nil {
+		return n.groups.deliver(a)
+	}
 	if !sync || n.synced == nil || a.Ring != n.ring {
 		return nil
 	}
@@ -263,20 +320,7 @@ func (n *node) deliver(a *totem.Deliver) totem.Event {
 		return nil
 	}
 	n.synced = nil
-	return &totem.SyncDone{}
-}
-
-func (n *node) traceEvent(ev totem.Event) {
-	switch ev := ev.(type) {
-	case *totem.Recv:
-		n.tracef("recv from %d %s", ev.From, totem.PacketString(ev.Packet))
-	case *totem.Timer:
-		n.tracef("timer %v", ev.ID)
-	case *totem.Submit:
-		n.tracef("submit %d bytes", len(ev.Body))
-	default:
-		n.tracef("%T", ev)
-	}
+	return []totem.Event{&totem.SyncDone{}}
 }
 
 // whole tells whether all nodes that run are on one ring of just them.

@@ -5,11 +5,13 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/quorate/quorate/internal/sim"
 	"github.com/quorate/quorate/messaging"
+	"github.com/quorate/quorate/messaging/link"
 	"github.com/quorate/quorate/messaging/totem"
 	"github.com/quorate/quorate/messaging/totem/wire"
 )
@@ -26,17 +28,34 @@ type scenario struct {
 	maxBody  int
 	bigBody  bool
 	evidence time.Duration // silence until the link layer suspects; 0: no link layer
-	on       map[string]bool
-	every    time.Duration // mean time between two faults
+	link     link.Config   // of the real link layer, in seeds with seals
+	// directed lets the link layer judge each direction by itself.
+	directed bool
+	// timersFirst lets a node that was paused run its timers before its packets.
+	timersFirst bool
+	// grouped, sealed, record: see cluster.
+	grouped, sealed, record bool
+	burst                   bool
+	digests                 bool          // keep the digest of each step
+	drift                   int64         // of clocks, at most, in parts of a million
+	diskDelay               time.Duration // at most
+	on                      map[string]bool
+	every                   time.Duration // mean time between two faults
 }
 
-var faultNames = []string{"crash", "lose_disk", "partition", "one_way", "pause", "flap", "false_suspicion", "leave", "storm", "burst", "deaf", "reconfigure"}
+var faultNames = []string{
+	"crash", "lose_disk", "partition", "one_way", "pause", "flap", "false_suspicion", "leave", "storm",
+	"deaf", "reconfigure", "clock_jump", "slow_disk", "small_mtu", "congestion",
+}
 
 func newScenario(seed uint64) *scenario {
 	w := sim.New(seed ^ 0xa5a5_0000)
 	r := w.Rand()
-	s := &scenario{seed: seed, nodes: 1 + r.IntN(8), on: map[string]bool{}}
-	if r.IntN(3) == 0 {
+	s := &scenario{seed: seed, nodes: 1 + r.IntN(6), on: map[string]bool{}}
+	switch r.IntN(8) {
+	case 0:
+		s.nodes = 1 + r.IntN(16)
+	case 1, 2, 3:
 		s.nodes = 2 + r.IntN(3)
 	}
 	cfg := totem.DefaultConfig(1, s.nodes)
@@ -85,6 +104,27 @@ func newScenario(seed uint64) *scenario {
 	if r.IntN(2) == 0 {
 		s.evidence = w.Between(cfg.Token/4, cfg.Token)
 	}
+	s.burst = r.IntN(2) == 0
+	s.directed = r.IntN(2) == 0
+	s.timersFirst = r.IntN(2) == 0
+	s.grouped = s.cfg.HoldForSync && r.IntN(2) == 0
+	s.sealed = r.IntN(6) == 0
+	s.record = r.IntN(8) == 0
+	if r.IntN(2) == 0 {
+		s.drift = 1 + r.Int64N(20_000) // up to two percent
+	}
+	if r.IntN(3) == 0 {
+		s.diskDelay = w.Between(0, 2*cfg.Token)
+	}
+	if s.sealed {
+		s.evidence = 0
+		s.link = link.DefaultConfig(cfg.Token)
+		s.link.Interval = max(cfg.Token/8, 10*time.Millisecond)
+		s.link.Limit = max(cfg.Token*60/100, link.MinIntervals*s.link.Interval)
+		if r.IntN(2) == 0 {
+			s.faults.Corrupt = r.Float64() * 0.1
+		}
+	}
 	return s
 }
 
@@ -95,6 +135,12 @@ func (s *scenario) String() string {
 			on = append(on, f)
 		}
 	}
+	for name, is := range map[string]bool{"grouped": s.grouped, "sealed": s.sealed, "record": s.record, "directed": s.directed} {
+		if is {
+			on = append(on, "+"+name)
+		}
+	}
+	slices.Sort(on)
 	return fmt.Sprintf("seed %d: %d nodes, token %v, window %d/%d, mtu %d, loss %.3f duplicate %.3f late %.3f by %v, evidence %v, faults %s",
 		s.seed, s.nodes, s.cfg.Token, s.cfg.Window, s.cfg.MaxMessages, s.cfg.MTU, s.faults.Loss, s.faults.Duplicate,
 		s.faults.Late, s.faults.LateBy, s.evidence, strings.Join(on, " "))
@@ -109,13 +155,24 @@ type result struct {
 	faults    []string
 	checks    map[string]uint64
 	stats     []totem.Stats
+	cover     *coverage
 }
 
 // run plays a scenario.
 func (s *scenario) run() result {
+	_, res := s.play()
+	return res
+}
+
+func (s *scenario) play() (*cluster, result) {
 	c := newCluster(s.seed, s.nodes, s.cfg)
+	c.grouped, c.sealed, c.record, c.link = s.grouped, s.sealed, s.record, s.link
+	c.diskDelay, c.digests = s.diskDelay, s.digests
 	c.net.SetFaults(s.faults)
 	for _, n := range c.nodes {
+		if s.drift > 0 {
+			n.host.SetClock(sim.Clock{Origin: c.w.Between(0, 100*time.Hour), Drift: c.w.Rand().Int64N(2*s.drift) - s.drift})
+		}
 		c.w.After(c.w.Between(0, s.cfg.Token), func() {
 			if !n.host.Up() {
 				n.start(true)
@@ -130,9 +187,12 @@ func (s *scenario) run() result {
 	c.w.Run(s.chaos, c.failed)
 	s.recover(c)
 	c.check.finish()
+	for _, n := range c.nodes {
+		n.replay()
+	}
 	res := result{
 		hash: c.w.Hash(), steps: c.w.Steps(), rings: len(c.check.rings), delivered: len(c.check.tagged),
-		faults: c.check.faults, checks: c.check.checks,
+		faults: c.check.faults, checks: c.check.counts(), cover: c.cover,
 	}
 	for _, n := range c.nodes {
 		if n.core == nil {
@@ -142,7 +202,19 @@ func (s *scenario) run() result {
 		res.stats = append(res.stats, n.core.Stats())
 	}
 	res.hash = c.w.Hash()
-	return res
+	return c, res
+}
+
+// bounded checks what a core keeps and what waits anywhere.
+func (c *cluster) bounded() {
+	for _, n := range c.nodes {
+		if n.core == nil {
+			continue
+		}
+		st := n.core.Stats()
+		c.check.expect("bounded state", st.Unreleased <= 16384 && st.QueuedBytes <= 4*totem.MaxBody && c.w.Pending() < 1_000_000,
+			"node %d: %d packets kept, %d bytes wait, %d events", n.id, st.Unreleased, st.QueuedBytes, c.w.Pending())
+	}
 }
 
 // maxSteps bounds the events of one run: a core that never rests is at fault.
@@ -166,11 +238,15 @@ func (s *scenario) work(c *cluster, n *node) {
 			size = c.w.Rand().IntN(40_000)
 		}
 		burst := 1
-		if s.on["burst"] && c.w.Rand().IntN(20) == 0 {
+		if s.burst && c.w.Rand().IntN(20) == 0 {
 			burst = c.w.Rand().IntN(60)
 		}
 		for range burst {
-			n.submit(size)
+			if n.groups != nil && n.host.Up() && !n.host.Paused() {
+				n.groups.work(size)
+			} else {
+				n.submit(size)
+			}
 		}
 		s.work(c, n)
 	})
@@ -182,6 +258,7 @@ func (s *scenario) plague(c *cluster) {
 		if c.w.Now() >= s.chaos {
 			return
 		}
+		c.bounded()
 		name := faultNames[c.w.Rand().IntN(len(faultNames))]
 		if s.on[name] {
 			s.strike(c, name, c.nodes[c.w.Rand().IntN(len(c.nodes))])
@@ -197,6 +274,9 @@ func (s *scenario) strike(c *cluster, name string, n *node) {
 	other := c.nodes[r.IntN(len(c.nodes))]
 	if c.trace != nil {
 		c.trace("fault %s at node %d", name, n.id)
+	}
+	if n.host.Up() {
+		c.cover.fault(name, n.state)
 	}
 	switch name {
 	case "crash", "lose_disk", "leave":
@@ -228,7 +308,7 @@ func (s *scenario) strike(c *cluster, name string, n *node) {
 		life := n.life
 		c.w.After(some(s.cfg.Token), func() {
 			if n.life == life {
-				n.host.Resume()
+				s.resume(n)
 			}
 		})
 	case "flap":
@@ -241,11 +321,36 @@ func (s *scenario) strike(c *cluster, name string, n *node) {
 		s.deafen(c, n, some(s.cfg.Token))
 	case "reconfigure":
 		s.reconfigure(c)
+	case "clock_jump":
+		// Only who lost the disk looks at the calendar, and must find it right.
+		if !s.on["lose_disk"] {
+			n.wall += c.w.Between(-time.Hour, time.Hour)
+		}
+	case "slow_disk":
+		c.diskDelay = c.w.Between(0, 5*s.cfg.Token)
+		c.w.After(some(s.cfg.Token), func() { c.diskDelay = s.diskDelay })
+	case "small_mtu", "congestion":
+		f := s.faults
+		if name == "small_mtu" {
+			f.MaxSize = 200 + r.IntN(s.cfg.MTU)
+		} else {
+			f.Rate, f.MaxWait = 50_000+r.IntN(500_000), c.w.Between(time.Millisecond, 30*time.Millisecond)
+		}
+		c.net.SetFaults(f)
+		c.w.After(some(s.cfg.Token)/2, func() { c.net.SetFaults(s.faults) })
 	case "storm":
 		f := s.faults
 		f.Loss = 0.1 + 0.6*r.Float64()
 		c.net.SetFaults(f)
 		c.w.After(some(s.cfg.Token)/2, func() { c.net.SetFaults(s.faults) })
+	}
+}
+
+func (s *scenario) resume(n *node) {
+	if s.timersFirst {
+		n.host.ResumeTimersFirst()
+	} else {
+		n.host.Resume()
 	}
 }
 
@@ -309,7 +414,11 @@ func (s *scenario) watchLinks(c *cluster) {
 
 func (s *scenario) watchLink(c *cluster, n, o *node, silent map[[2]int]time.Duration) {
 	key := [2]int{n.index, o.index}
-	if o.host.Up() && !o.host.Paused() && c.net.Reachable(n.index, o.index) {
+	heard := c.net.Reachable(n.index, o.index)
+	if s.directed {
+		heard = c.net.Passes(o.index, n.index)
+	}
+	if o.host.Up() && !o.host.Paused() && heard {
 		silent[key] = c.w.Now()
 		if n.down[o.index] {
 			n.down[o.index] = false
@@ -334,11 +443,12 @@ func (s *scenario) recover(c *cluster) {
 	c.w.After(0, func() {
 		c.net.Heal()
 		f := s.faults
-		f.Loss, f.Duplicate, f.Late = min(f.Loss, 0.01), 0, 0
+		f.Loss, f.Duplicate, f.Late, f.Corrupt = min(f.Loss, 0.01), 0, 0, 0
+		c.diskDelay, s.diskDelay = 0, 0
 		s.faults = f
 		c.net.SetFaults(f)
 		for _, n := range c.nodes {
-			n.host.Resume()
+			s.resume(n)
 			if !n.host.Up() {
 				n.start(false)
 			}
@@ -358,12 +468,16 @@ func (s *scenario) recover(c *cluster) {
 	}
 	for _, n := range c.nodes {
 		for range 3 {
-			n.submit(100)
+			if n.groups != nil {
+				n.groups.work(100)
+			} else {
+				n.submit(100)
+			}
 		}
 	}
 	idle := func() bool {
 		for _, n := range c.nodes {
-			if st := n.core.Stats(); st.QueuedMessages > 0 || st.Unreleased > 0 {
+			if st := n.core.Stats(); st.QueuedMessages > 0 || st.Unreleased > 0 || n.groups != nil && n.groups.core.Syncing() {
 				return false
 			}
 		}

@@ -45,6 +45,7 @@ func TestRings(t *testing.T) {
 	next.Store(first)
 	var mu sync.Mutex
 	checks := map[string]uint64{}
+	cover := newCoverage()
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
@@ -58,6 +59,7 @@ func TestRings(t *testing.T) {
 				delivered.Add(uint64(res.delivered))
 				rings.Add(uint64(res.rings))
 				mu.Lock()
+				cover.add(res.cover)
 				for rule, n := range res.checks {
 					checks[rule] += n
 				}
@@ -82,6 +84,11 @@ func TestRings(t *testing.T) {
 			t.Errorf("rule %q had nothing to check", rule)
 		}
 	}
+	for _, what := range demanded() {
+		if cover.counts[what] == 0 && count >= defaultSeeds {
+			t.Errorf("never came across: %s", what)
+		}
+	}
 }
 
 // rules are those that must have had something to check in a long run.
@@ -90,7 +97,9 @@ var rules = []string{
 	"sender is a member", "transitional sender comes along", "member of my configuration", "alternation",
 	"transitional members", "left list", "joined list", "ring of the change", "ring ids grow",
 	"one member list for a ring id", "total order", "virtual synchrony", "transitional agreement",
-	"self delivery", "synchronisation first", "one ring after the faults", "everything is sent and released", "liveness",
+	"self delivery", "synchronisation first", "one ring after the faults", "everything is sent and released", "liveness", "bounded work", "bounded state", "ring number durable",
+	"groups agree", "group changes once", "sender is in the group", "virtual synchrony of groups", "synchronisation completes",
+	"replay", "sealed packets", "links go down",
 }
 
 func report(t *testing.T, seed uint64, res result) {
