@@ -168,6 +168,31 @@ type CmapEntry struct {
 	Key, Type, Value string
 }
 
+// A CmapEvent is what happened to a key.
+type CmapEvent uint8
+
+// The events of keys.
+const (
+	CmapAdded    CmapEvent = 1
+	CmapModified CmapEvent = 2
+	CmapDeleted  CmapEvent = 3
+)
+
+// A CmapChange is one change of one key: its new value, or the last one of a key
+// that was deleted.
+type CmapChange struct {
+	Event CmapEvent
+	Entry CmapEntry
+}
+
+// A CmapWatch is a running watch of keys.
+type CmapWatch interface {
+	// Next gives the present keys at the first call, each as one that was added,
+	// then blocks for changes. A reader that is far too slow gets ErrCutOff.
+	Next(ctx context.Context) ([]CmapChange, error)
+	Close() error
+}
+
 // Admin is what administration tools need beyond a Bus. Both forms of a Bus
 // have it.
 type Admin interface {
@@ -178,10 +203,33 @@ type Admin interface {
 	// SetCmap sets one key of this node's map, or deletes it where the entry has
 	// no type. Some keys have an effect, such as quorum.cancel_wait_for_all.
 	SetCmap(ctx context.Context, entry CmapEntry) error
-	// Reload makes every node read its corosync.conf again.
-	Reload(ctx context.Context) error
+	// Reload makes all nodes of the ring change to what their files say now, at
+	// one place of the total order, or none: then the error is [ErrRefused], and
+	// its text has the reasons of each node.
+	Reload(ctx context.Context) (ReloadReport, error)
+	// WatchCmap gives the keys that begin with prefix, then each change of them.
+	// Statistics are made when they are read and cannot be watched.
+	WatchCmap(ctx context.Context, prefix string) (CmapWatch, error)
+	// ClearStats begins counters anew: totem, knet, ipc, schedmiss or all.
+	ClearStats(ctx context.Context, part string) error
+	// KillNode makes another node's daemon end (corosync-cfgtool -k).
+	KillNode(ctx context.Context, node NodeID) error
+	// ReopenLogs opens this node's log files anew, after they were rotated.
+	ReopenLogs(ctx context.Context) error
+	// Dump writes what the daemon recorded of the last minutes into a file of
+	// this node and tells its path.
+	Dump(ctx context.Context) (string, error)
 	// Shutdown makes this node leave the ring and its daemon end.
 	Shutdown(ctx context.Context) error
+}
+
+// A ReloadReport tells what a reload did, key by key.
+type ReloadReport struct {
+	// Changed are the keys that have a new value, as "key: old → new".
+	Changed []string
+	// Kept are those that the file changes and that count at the start only: the
+	// value before is still in use.
+	Kept []string
 }
 
 // GroupInfo describes one process group.

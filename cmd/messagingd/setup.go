@@ -24,6 +24,20 @@ type setting struct {
 	source  node.Source
 	classic *node.ClassicLog
 	log     *slog.Logger
+	level   *slog.LevelVar
+	started slog.Level // what the command line asked for
+}
+
+// logging does what the logging section says.
+func (s *setting) logging(l conf.Logging) {
+	level := s.started
+	if l.Debug {
+		level = min(level, slog.LevelDebug)
+	}
+	s.level.Set(level)
+	if err := s.classic.Configure(l, s.source.Abs); err != nil {
+		s.log.Warn("log file not written", "error", err)
+	}
 }
 
 func newSetup(ctx context.Context, env *daemon.Env, file, name string) (*setting, error) {
@@ -38,10 +52,11 @@ func newSetup(ctx context.Context, env *daemon.Env, file, name string) (*setting
 	if file == "" {
 		file = env.Paths.CorosyncConf()
 	}
-	s := &setting{classic: node.NewClassicLog(env.Log, env.Clock.Wall, m.Hostname), log: env.Log}
+	s := &setting{classic: node.NewClassicLog(env.Log, env.Clock.Wall, m.Hostname), log: env.Log, level: env.Level, started: env.Level.Level()}
 	s.source = node.Source{
 		ConfPath: file, KeyPath: env.Paths.Authkey(), StateDir: env.Paths.StateDir(), Abs: env.Paths.Abs,
-		Machine: m, Clock: env.Clock, Log: env.Log, Announce: s.classic.Write,
+		Machine: m, Clock: env.Clock, Log: env.Log, Announce: s.classic.Write, Logging: s.logging,
+		Refresh: func(ctx context.Context) (conf.Machine, error) { return node.ThisMachine(ctx, hostnameFile, name) },
 	}
 	return s, nil
 }
@@ -51,11 +66,7 @@ func (s *setting) build() (engine.Config, error) {
 	if err != nil {
 		return engine.Config{}, err
 	}
-	if l := c.Logging; l.ToLogfile && l.Logfile != "" {
-		if err := s.classic.OpenFile(s.source.Abs(l.Logfile)); err != nil {
-			s.log.Warn("log file not written", "error", err)
-		}
-	}
+	s.logging(c.Logging)
 	s.classic.Write(engine.Announcement{Level: "notice", Subsys: "MAIN", Text: fmt.Sprintf("Corosync Cluster Engine %s starting up", node.Version)})
 	s.classic.Write(engine.Announcement{Level: "info", Subsys: "MAIN", Text: "Corosync built-in features: successfully read main configuration file '" + c.File + "'."})
 	cfg, err := node.Build(s.source, c)
@@ -66,7 +77,8 @@ func (s *setting) build() (engine.Config, error) {
 	for _, l := range cfg.Links {
 		s.classic.Write(engine.Announcement{Level: "notice", Subsys: "TOTEM", Text: fmt.Sprintf("The network interface [%s] is now up.", l.Local)})
 	}
-	cfg.Reload = func() error { return s.reload(&cfg) }
+	cfg.Read = node.NewReader(s.source, c, &cfg).Read
+	cfg.ReopenLogs = s.classic.Reopen
 	return cfg, nil
 }
 
@@ -78,23 +90,6 @@ func transportText(t conf.Transport) string {
 		return "UDP/IP Unicast"
 	}
 	return "Kronosnet"
-}
-
-// reload reads the file again. What can change at run time is the map; the rest
-// waits for a restart, which the log says.
-func (s *setting) reload(cfg *engine.Config) error {
-	c, err := node.Load(s.source)
-	if err != nil {
-		return err
-	}
-	fresh, err := node.Build(s.source, c)
-	if err != nil {
-		return err
-	}
-	if fresh.Totem != cfg.Totem || len(fresh.Nodes) != len(cfg.Nodes) || fresh.Transport != cfg.Transport {
-		s.log.Warn("nodes, transport and timers of the new configuration apply after a restart")
-	}
-	return node.Publish(c, cfg)
 }
 
 // niceness is the priority that the daemon asks for: a ring is kept alive by

@@ -26,6 +26,7 @@ type Env struct {
 	Name    string
 	Paths   Paths
 	Log     *slog.Logger
+	Level   *slog.LevelVar // lowest level that Log writes
 	Metrics *prometheus.Registry
 	Args    []string // operands after the flags
 	Clock   clock.Clock
@@ -96,7 +97,7 @@ func (p process) run(ctx context.Context, setup func(fs *flag.FlagSet) func(cont
 		}
 		return exitUsage
 	}
-	log, err := newLogger(p.stderr, p.name, *level, isJournal(p.stderr, p.getenv("JOURNAL_STREAM")))
+	log, lowest, err := newLogger(p.stderr, p.name, *level, isJournal(p.stderr, p.getenv("JOURNAL_STREAM")))
 	if err != nil {
 		fmt.Fprintf(p.stderr, "%s: %v\n", p.name, err)
 		return exitUsage
@@ -108,7 +109,7 @@ func (p process) run(ctx context.Context, setup func(fs *flag.FlagSet) func(cont
 		}
 	}
 	env := &Env{
-		Name: p.name, Paths: Paths{Root: *root}, Log: log, Metrics: newRegistry(),
+		Name: p.name, Paths: Paths{Root: *root}, Log: log, Level: lowest, Metrics: newRegistry(),
 		Args: fs.Args(), Clock: clock.Boottime(),
 	}
 	return runBody(ctx, env, *metrics, body)

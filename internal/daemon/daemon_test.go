@@ -121,7 +121,7 @@ func TestMetricsAreServed(t *testing.T) {
 
 func TestJournalLinesCarryPriority(t *testing.T) {
 	var buf bytes.Buffer
-	log, err := newLogger(&buf, "testd", "info", true)
+	log, lowest, err := newLogger(&buf, "testd", "info", true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,6 +135,10 @@ func TestJournalLinesCarryPriority(t *testing.T) {
 	}
 	if log.Enabled(t.Context(), slog.LevelDebug) {
 		t.Error("debug is enabled at level info")
+	}
+	lowest.Set(slog.LevelDebug)
+	if !log.Enabled(t.Context(), slog.LevelDebug) {
+		t.Error("debug is not enabled after the level was lowered")
 	}
 }
 

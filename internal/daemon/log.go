@@ -16,16 +16,20 @@ import (
 // newLogger writes records as key=value lines. Under the journal each line
 // starts with its priority as sd-daemon(3) has it, and without the time, which
 // the journal knows better.
-func newLogger(w io.Writer, name, level string, journal bool) (*slog.Logger, error) {
+//
+// The level that is returned can be changed while the daemon runs.
+func newLogger(w io.Writer, name, level string, journal bool) (*slog.Logger, *slog.LevelVar, error) {
 	var lv slog.Level
 	if err := lv.UnmarshalText([]byte(level)); err != nil {
-		return nil, fmt.Errorf("log level %q: want debug, info, warn or error", level)
+		return nil, nil, fmt.Errorf("log level %q: want debug, info, warn or error", level)
 	}
+	lowest := &slog.LevelVar{}
+	lowest.Set(lv)
 	if !journal {
-		h := slog.NewTextHandler(w, &slog.HandlerOptions{Level: lv})
-		return slog.New(h).With("daemon", name), nil
+		h := slog.NewTextHandler(w, &slog.HandlerOptions{Level: lowest})
+		return slog.New(h).With("daemon", name), lowest, nil
 	}
-	return slog.New(newJournalHandler(w, lv)), nil
+	return slog.New(newJournalHandler(w, lowest)), lowest, nil
 }
 
 // isJournal tells whether w is the stream to the journal that systemd names in
@@ -46,11 +50,11 @@ func isJournal(w io.Writer, stream string) bool {
 
 // A journalHandler holds one text handler for each priority.
 type journalHandler struct {
-	level  slog.Level
+	level  slog.Leveler
 	byPrio map[string]slog.Handler
 }
 
-func newJournalHandler(w io.Writer, level slog.Level) *journalHandler {
+func newJournalHandler(w io.Writer, level slog.Leveler) *journalHandler {
 	h := &journalHandler{level: level, byPrio: map[string]slog.Handler{}}
 	shared := &lockedWriter{w: w}
 	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: dropTime}
@@ -80,7 +84,7 @@ func priority(l slog.Level) string {
 }
 
 // Enabled implements slog.Handler.
-func (h *journalHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level }
+func (h *journalHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level.Level() }
 
 // Handle implements slog.Handler.
 func (h *journalHandler) Handle(ctx context.Context, r slog.Record) error {

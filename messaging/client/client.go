@@ -93,10 +93,95 @@ func (b *Bus) Groups(ctx context.Context) ([]messaging.GroupInfo, error) {
 	return wire.ToGroups(r), b.err(err)
 }
 
-// Reload makes all nodes read their configuration again.
-func (b *Bus) Reload(ctx context.Context) error {
-	_, err := b.rpc.Reload(ctx, &pb.ReloadRequest{})
+// Reload makes all nodes change to what their files say, or none.
+func (b *Bus) Reload(ctx context.Context) (messaging.ReloadReport, error) {
+	r, err := b.rpc.Reload(ctx, &pb.ReloadRequest{})
+	return messaging.ReloadReport{Changed: r.GetChanged(), Kept: r.GetKept()}, b.err(err)
+}
+
+// ClearStats begins counters anew.
+func (b *Bus) ClearStats(ctx context.Context, part string) error {
+	_, err := b.rpc.ClearStats(ctx, &pb.ClearStatsRequest{Part: part})
 	return b.err(err)
+}
+
+// KillNode makes another node's daemon end.
+func (b *Bus) KillNode(ctx context.Context, node messaging.NodeID) error {
+	_, err := b.rpc.KillNode(ctx, &pb.KillNodeRequest{Node: uint32(node)})
+	return b.err(err)
+}
+
+// ReopenLogs opens log files anew.
+func (b *Bus) ReopenLogs(ctx context.Context) error {
+	_, err := b.rpc.ReopenLogs(ctx, &pb.ReopenLogsRequest{})
+	return b.err(err)
+}
+
+// Dump writes what the daemon recorded and tells where.
+func (b *Bus) Dump(ctx context.Context) (string, error) {
+	r, err := b.rpc.Dump(ctx, &pb.DumpRequest{})
+	return r.GetPath(), b.err(err)
+}
+
+// WatchCmap gives keys and their changes. The stream itself is the queue: a
+// reader that does not read is cut off by the daemon.
+func (b *Bus) WatchCmap(ctx context.Context, prefix string) (messaging.CmapWatch, error) {
+	wctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stream, err := b.rpc.WatchCmap(wctx, &pb.WatchCmapRequest{Prefix: prefix})
+	if err != nil {
+		cancel()
+		return nil, b.err(err)
+	}
+	w := &cmapWatch{cancel: cancel, changes: make(chan []messaging.CmapChange), ended: make(chan struct{})}
+	go w.run(wctx, b, stream)
+	return w, nil
+}
+
+type cmapWatch struct {
+	cancel  context.CancelFunc
+	changes chan []messaging.CmapChange
+	ended   chan struct{}
+	err     error // set before ended is closed
+}
+
+func (w *cmapWatch) run(ctx context.Context, b *Bus, stream grpc.ServerStreamingClient[pb.WatchCmapResponse]) {
+	defer close(w.ended)
+	for {
+		r, err := stream.Recv()
+		if err != nil {
+			w.err = closedBy(b.err(err))
+			return
+		}
+		var out []messaging.CmapChange
+		for _, c := range r.GetChanges() {
+			out = append(out, wire.ToChange(c))
+		}
+		select {
+		case w.changes <- out:
+		case <-ctx.Done():
+			w.err = messaging.ErrClosed
+			return
+		}
+	}
+}
+
+// Next returns the changes that came, waiting for some.
+func (w *cmapWatch) Next(ctx context.Context) ([]messaging.CmapChange, error) {
+	select {
+	case cs := <-w.changes:
+		return cs, nil
+	case <-w.ended:
+		return nil, w.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Close ends the watch.
+func (w *cmapWatch) Close() error {
+	w.cancel()
+	<-w.ended
+	return nil
 }
 
 // Shutdown ends the daemon.

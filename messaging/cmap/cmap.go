@@ -37,6 +37,7 @@ var (
 type Map struct {
 	mu      sync.RWMutex
 	entries map[string]messaging.CmapEntry // guarded by mu
+	watches []*Watch                       // guarded by mu
 }
 
 // New gives an empty map.
@@ -44,19 +45,46 @@ func New() *Map { return &Map{entries: map[string]messaging.CmapEntry{}} }
 
 // Set stores a key, replacing one of the same name whatever its type.
 func (m *Map) Set(e messaging.CmapEntry) error {
+	if err := check(e); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.setLocked(e)
+}
+
+func check(e messaging.CmapEntry) error {
 	if err := CheckKey(e.Key); err != nil {
 		return err
 	}
 	if err := CheckValue(e.Type, e.Value); err != nil {
 		return fmt.Errorf("%w: key %s", err, e.Key)
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if _, ok := m.entries[e.Key]; !ok && len(m.entries) >= maxEntries {
+	return nil
+}
+
+func (m *Map) setLocked(e messaging.CmapEntry) error {
+	old, there := m.entries[e.Key]
+	switch {
+	case !there && len(m.entries) >= maxEntries:
 		return ErrFull
+	case old == e:
+		return nil
 	}
 	m.entries[e.Key] = e
+	ev := messaging.CmapAdded
+	if there {
+		ev = messaging.CmapModified
+	}
+	m.tellLocked(ev, e)
 	return nil
+}
+
+func (m *Map) deleteLocked(key string) {
+	if e, ok := m.entries[key]; ok {
+		delete(m.entries, key)
+		m.tellLocked(messaging.CmapDeleted, e)
+	}
 }
 
 // SetAll stores several keys; the first bad one ends it.
@@ -81,6 +109,10 @@ func (m *Map) Get(key string) (messaging.CmapEntry, bool) {
 func (m *Map) Prefix(prefix string) []messaging.CmapEntry {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
+	return m.prefixLocked(prefix)
+}
+
+func (m *Map) prefixLocked(prefix string) []messaging.CmapEntry {
 	var out []messaging.CmapEntry
 	for k, e := range m.entries {
 		if strings.HasPrefix(k, prefix) {
@@ -95,21 +127,18 @@ func (m *Map) Prefix(prefix string) []messaging.CmapEntry {
 func (m *Map) Delete(key string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.entries, key)
+	m.deleteLocked(key)
 }
 
 // DeletePrefix removes all keys that begin with prefix and tells how many.
 func (m *Map) DeletePrefix(prefix string) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	n := 0
-	for k := range m.entries {
-		if strings.HasPrefix(k, prefix) {
-			delete(m.entries, k)
-			n++
-		}
+	gone := m.prefixLocked(prefix)
+	for _, e := range gone {
+		m.deleteLocked(e.Key)
 	}
-	return n
+	return len(gone)
 }
 
 // CheckKey tells whether key may name an entry.

@@ -193,6 +193,8 @@ func (b *builder) assign(k Key, path string) {
 		c.Logging.ToLogfile = yes(k.Value)
 	case "logging.logfile":
 		c.Logging.Logfile = k.Value
+	case "logging.logfile_priority":
+		c.Logging.LogfilePriority = k.Value
 	case "logging.debug":
 		c.Logging.Debug = yes(k.Value) || k.Value == "trace"
 	case "logging.timestamp":

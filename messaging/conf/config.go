@@ -123,8 +123,12 @@ type NodeConf struct {
 type Logging struct {
 	ToStderr, ToSyslog, ToLogfile bool
 	Logfile                       string
-	Debug                         bool
-	Timestamp                     string
+	// LogfilePriority is the least severe level that goes into the file: alert,
+	// crit, debug, emerg, err, info, notice, warning; "" is info.
+	LogfilePriority string
+	Debug           bool
+	// Timestamp is on, off or hires.
+	Timestamp string
 }
 
 // A Warning is a remark about one line.

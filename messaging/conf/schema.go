@@ -83,7 +83,7 @@ var schema = sync.OnceValue(func() map[string]map[string]rule {
 		"quorum.device.disk":       {"path": text, "interval": number("u32", 10, 1<<31-1), "misses": number("u32", 2, 1000)},
 		"quorum.device.heuristics": {"mode": text, "timeout": millis, "sync_timeout": millis, "interval": millis},
 		"logging": {
-			"timestamp": text, "fileline": yesno, "function_name": yesno, "blackbox": yesno, "to_stderr": yesno, "to_syslog": yesno,
+			"timestamp": {typ: "str", enum: []string{"on", "off", "hires"}, bad: "Invalid timestamp. Should be on, off or hires"}, "fileline": yesno, "function_name": yesno, "blackbox": yesno, "to_stderr": yesno, "to_syslog": yesno,
 			"to_logfile": yesno, "logfile": text, "logfile_priority": text, "syslog_facility": text, "syslog_priority": text,
 			"debug": {typ: "str", enum: []string{"yes", "no", "on", "off", "trace"}, bad: "Should be on, off or trace"}, "to_file": yesno, "to_systemd": yesno,
 		},

@@ -99,7 +99,8 @@ func (e *Engine) confChange(c *totem.ConfChange) {
 	e.announceMembership(c)
 	e.ring, e.ringSet = c.Ring, slices.Clone(c.Members)
 	e.publishMembers(c)
-	extra, err := encodeExtra(extra{Info: e.votes.Info(), ConfVersion: e.cfg.ConfVersion, Name: e.cfg.Name})
+	e.actReload(e.reload.core.Changing(c.Ring))
+	extra, err := encodeExtra(extra{Info: e.votes.Info(), ConfVersion: e.cfg.ConfVersion, Name: e.cfg.Name, Stamp: e.reload.core.Stamp()})
 	if err != nil {
 		e.fail(err)
 		return
@@ -135,7 +136,8 @@ func (e *Engine) multicast(sealed []byte) (sent bool) {
 		if l.Group {
 			e.out = append(e.out, transport.Datagram{Link: l.Number, Data: sealed})
 			sent = true
-			for id := range e.peers {
+			for id, p := range e.peers {
+				p.counts[l.Number].sent(len(sealed))
 				e.links.Sent(id, l.Number)
 			}
 		}
@@ -151,6 +153,7 @@ func (e *Engine) sendTo(id messaging.NodeID, sealed []byte) {
 	e.paths = e.links.Paths(e.paths[:0], id)
 	for _, l := range e.paths {
 		e.out = append(e.out, transport.Datagram{Link: l, To: p.addrs[l], Data: sealed})
+		p.counts[l].sent(len(sealed))
 		e.links.Sent(id, l)
 	}
 }
@@ -187,6 +190,7 @@ func (e *Engine) tick() {
 	acts := e.links.Tick(e.cfg.Clock.Now())
 	e.stats.late = max(e.stats.late, e.links.Late())
 	if late := e.links.Late(); late > e.cfg.Totem.Token*8/10 {
+		e.noteMissed(late)
 		e.announce("warning", "MAIN", "Corosync main process was not scheduled (@%d) for %d ms (threshold is %d ms). Consider token timeout increase.",
 			e.cfg.Clock.Wall().UnixMilli(), late.Milliseconds(), (e.cfg.Totem.Token * 8 / 10).Milliseconds())
 	}
@@ -225,6 +229,9 @@ func (e *Engine) actLinks(as []link.Action) {
 			} else {
 				e.stats.linkDown++
 			}
+			if p := e.peers[a.Peer]; p != nil {
+				p.counts[a.Link].changed(a.Up)
+			}
 			e.cfg.Log.Info("link changed", "node", uint32(a.Peer), "link", a.Link, "to", state)
 			e.announce("notice", "KNET", "link: host: %d link: %d is %s", a.Peer, a.Link, state)
 		}
@@ -250,6 +257,7 @@ func (e *Engine) beat(b *link.SendBeat) {
 		hears = 1
 	}
 	if sealed := e.seal(auth.Beat, b.Peer, []byte{hears}); sealed != nil {
+		p.counts[b.Link].sent(len(sealed))
 		e.out = append(e.out, transport.Datagram{Link: b.Link, To: to, Data: sealed})
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/semaphore"
@@ -127,6 +128,7 @@ func (e *Engine) dropMember(m *member, why messaging.Reason) {
 	m.queue.end(messaging.ErrClosed)
 	m.bus.forget(m)
 	delete(e.members, m.id)
+	e.stats.closed++
 	e.waiting = append(e.waiting, submission{body: e.groups.Leave(m.id, why)})
 }
 
@@ -311,9 +313,6 @@ func (b *Bus) SetVotes(ctx context.Context, node messaging.NodeID, votes uint32)
 	return b.ask(ctx, operation{Op: opVotes, Node: node, Value: votes})
 }
 
-// Reload makes all nodes read their configuration again.
-func (b *Bus) Reload(ctx context.Context) error { return b.ask(ctx, operation{Op: opReload}) }
-
 // SetCmap sets a key; quorum.cancel_wait_for_all has an effect on all nodes.
 func (b *Bus) SetCmap(ctx context.Context, entry messaging.CmapEntry) error {
 	if entry.Key == "quorum.cancel_wait_for_all" && entry.Value == "1" {
@@ -322,6 +321,9 @@ func (b *Bus) SetCmap(ctx context.Context, entry messaging.CmapEntry) error {
 	if entry.Key == dumpKey {
 		_, err := b.Dump(ctx)
 		return err
+	}
+	if part, ok := strings.CutPrefix(entry.Key, clearKeys); ok {
+		return b.ClearStats(ctx, part)
 	}
 	if err := cmap.CheckKey(entry.Key); err != nil {
 		return err

@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"github.com/quorate/quorate/messaging/cmap"
 	"github.com/quorate/quorate/messaging/link"
 	"github.com/quorate/quorate/messaging/quorum"
+	"github.com/quorate/quorate/messaging/reload"
 	"github.com/quorate/quorate/messaging/totem"
 	"github.com/quorate/quorate/messaging/transport"
 )
@@ -48,16 +50,21 @@ type Config struct {
 	Clock clock.Clock
 	Ring  RingStore
 	Cmap  *cmap.Map
-	// Wire opens the sockets.
+	// Wire opens the sockets. Links can change at run time if it is a
+	// [transport.Rewirer].
 	Wire func(transport.Handler) (transport.Wire, error)
 	// Recorder is the size of a segment of the recorder in bytes, 0 for its
 	// default; less than 0 records nothing. DumpDir is where recordings are
 	// written to; without it they are not.
 	Recorder int
 	DumpDir  string
-	// Reload reads the configuration again; nil refuses to.
-	Reload func() error
-	Log    *slog.Logger
+	// Digest stands for what the configuration says about the whole cluster.
+	Digest reload.Digest
+	// Read reads the node's configuration anew, for a reload; nil refuses one.
+	Read func(context.Context) (*Draft, error)
+	// ReopenLogs opens log files anew; nil where there are none.
+	ReopenLogs func() error
+	Log        *slog.Logger
 	// Announce takes the sentences that administrators and their tools look for
 	// in corosync's log. Nil drops them.
 	Announce func(Announcement)

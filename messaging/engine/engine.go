@@ -19,6 +19,7 @@ import (
 	"github.com/quorate/quorate/messaging/link"
 	"github.com/quorate/quorate/messaging/quorum"
 	"github.com/quorate/quorate/messaging/recorder"
+	"github.com/quorate/quorate/messaging/reload"
 	"github.com/quorate/quorate/messaging/totem"
 	"github.com/quorate/quorate/messaging/transport"
 )
@@ -33,6 +34,7 @@ const queueLen = 4096
 type Engine struct {
 	cfg   Config
 	guard *auth.Guard
+	known knownSource
 	in    chan any
 	done  chan struct{} // closed when Run ends
 	stop  context.CancelFunc
@@ -64,12 +66,16 @@ type Engine struct {
 	ringSet  []messaging.NodeID
 	asked    map[uint64]chan error // service messages that callers wait for
 	nextAsk  uint64
+	reload   reloading
 	stats    counters
-	trouble  error // ends Run
+	cleared  map[string]uint64 // counters as they were when they were cleared
+	missed   []missed          // delays of the own scheduling, newest first
+	trouble  error             // ends Run
 }
 
 // A peer is another node, configured or met.
 type peer struct {
+	counts [maxLinks]linkCounters
 	addrs  map[int]netip.AddrPort
 	hellos int           // sent since
 	since  time.Duration // this instant
@@ -80,6 +86,7 @@ type counters struct {
 	delivered, cutOff, protests, linkDown uint64
 	tokenLost, membershipChanges          uint64
 	late                                  time.Duration
+	closed                                uint64 // memberships
 }
 
 // New makes an engine; [Engine.Run] starts it.
@@ -93,15 +100,17 @@ func New(cfg Config) (*Engine, error) {
 	e := &Engine{
 		cfg: cfg, in: make(chan any, queueLen), done: make(chan struct{}),
 		timers: map[totem.TimerID]clock.Timer{}, peers: map[messaging.NodeID]*peer{},
-		members: map[uint64]*member{}, names: map[messaging.NodeID]string{cfg.Self: cfg.Name}, asked: map[uint64]chan error{},
+		members: map[uint64]*member{}, names: map[messaging.NodeID]string{cfg.Self: cfg.Name}, asked: map[uint64]chan error{}, cleared: map[string]uint64{},
 		groups: cpg.New(cfg.Self),
 	}
 	if cfg.Recorder >= 0 {
 		e.recorder = recorder.New(cfg.Recorder)
 	}
 	e.views.init()
+	e.known.present.Store(sourcesOf(&cfg))
+	e.reload = reloading{core: reload.New(cfg.Self, cfg.Digest), apply: make(chan struct{}, 1)}
 	var err error
-	if e.guard, err = auth.NewGuard(auth.Config{Self: cfg.Self, Key: cfg.Key, Rand: cfg.Rand, Known: e.knownSource()}); err != nil {
+	if e.guard, err = auth.NewGuard(auth.Config{Self: cfg.Self, Key: cfg.Key, Rand: cfg.Rand, Known: e.known.allow}); err != nil {
 		return nil, err
 	}
 	if e.core, err = totem.New(cfg.Totem); err != nil {
@@ -126,39 +135,24 @@ func New(cfg Config) (*Engine, error) {
 	return e, nil
 }
 
-// knownSource gives the check of senders and their addresses; nil where any
-// node may come.
-func (e *Engine) knownSource() func(messaging.NodeID, netip.Addr) bool {
-	if len(e.cfg.Nodes) == 0 {
-		return nil
-	}
-	known := map[messaging.NodeID]map[netip.Addr]bool{}
-	for _, n := range e.cfg.Nodes {
-		known[n.ID] = map[netip.Addr]bool{}
-		for _, a := range n.Addrs {
-			known[n.ID][a.Unmap()] = true
-		}
-	}
-	strict := e.cfg.StrictSource
-	return func(id messaging.NodeID, src netip.Addr) bool {
-		addrs, ok := known[id]
-		return ok && (!strict || addrs[src.Unmap()])
-	}
-}
-
 // maxPeers bounds the nodes met where there is no nodelist.
 const maxPeers = 384
 
 func (e *Engine) addPeer(id messaging.NodeID, addrs map[int]netip.Addr) *peer {
 	p := &peer{addrs: map[int]netip.AddrPort{}}
+	e.address(id, p, addrs)
+	e.peers[id] = p
+	return p
+}
+
+// address notes where a peer is reached on this node's links.
+func (e *Engine) address(id messaging.NodeID, p *peer, addrs map[int]netip.Addr) {
 	for _, l := range e.cfg.Links {
 		if a, ok := addrs[l.Number]; ok {
 			p.addrs[l.Number] = netip.AddrPortFrom(a, l.Port)
 			e.links.Add(id, l.Number)
 		}
 	}
-	e.peers[id] = p
-	return p
 }
 
 // Run carries the protocol until ctx is done or [Engine.Shutdown] is called,
@@ -244,6 +238,8 @@ type (
 		link int
 		dst  netip.Addr
 	}
+	// otherKey tells of a packet that is sealed with a key not accepted.
+	otherKey   struct{ id uint64 }
 	timerFired struct{ id totem.TimerID }
 	ticked     struct{}
 )
@@ -258,6 +254,8 @@ func (e *Engine) handle(ev any) {
 		e.tick()
 	case refused:
 		e.peerRefused(ev)
+	case otherKey:
+		e.missedKey(ev.id)
 	case func():
 		ev()
 		e.step(nil)

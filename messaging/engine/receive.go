@@ -71,6 +71,10 @@ func (e *Engine) received(b *rxBatch) {
 		if e.peers[p.from] == nil {
 			e.meet(p)
 		}
+		if e.peers[p.from] == nil {
+			continue // not configured, or not yet: a reload is under way
+		}
+		e.peers[p.from].counts[p.link].received(len(p.plain) + auth.Overhead)
 		e.actLinks(e.links.Heard(p.from, p.link))
 		switch p.kind {
 		case auth.Beat:
@@ -80,7 +84,7 @@ func (e *Engine) received(b *rxBatch) {
 		}
 	}
 	for i := range b.packets {
-		if p := &b.packets[i]; p.kind == auth.Token {
+		if p := &b.packets[i]; p.kind == auth.Token && e.peers[p.from] != nil {
 			e.todo = append(e.todo, &totem.Recv{From: p.from, Packet: p.plain})
 		}
 	}
@@ -137,6 +141,9 @@ var explain = map[auth.Reason]string{
 }
 
 func (e *Engine) refusal(now time.Duration, p transport.Packet, r *auth.Refusal) {
+	if r.Reason == auth.OtherCluster && e.seen.due(now, refusalKey{reason: r.Reason}) {
+		e.post(otherKey{r.Cluster})
+	}
 	why, worth := explain[r.Reason]
 	if !worth || !e.seen.due(now, refusalKey{r.Reason, p.Src.Addr()}) {
 		return

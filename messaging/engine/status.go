@@ -5,7 +5,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -68,45 +67,14 @@ func (e *Engine) peerAddr(id messaging.NodeID, number int) string {
 
 // Cmap reads keys by prefix; those of statistics are made at the call.
 func (b *Bus) Cmap(ctx context.Context, prefix string) ([]messaging.CmapEntry, error) {
-	out := b.e.cfg.Cmap.Prefix(prefix)
-	if strings.HasPrefix(prefix, "stats") {
-		var stats []messaging.CmapEntry
-		if err := b.e.call(ctx, func() { stats = b.e.statEntries() }); err != nil {
-			return nil, err
-		}
-		for _, s := range stats {
-			if strings.HasPrefix(s.Key, prefix) {
-				out = append(out, s)
-			}
-		}
-		slices.SortFunc(out, func(x, y messaging.CmapEntry) int { return strings.Compare(x.Key, y.Key) })
+	if !strings.HasPrefix(prefix, statsPrefix[:5]) {
+		return b.e.cfg.Cmap.Prefix(prefix), nil
 	}
-	return out, nil
-}
-
-// statEntries are the counters under corosync's names.
-func (e *Engine) statEntries() []messaging.CmapEntry {
-	s := e.core.Stats()
-	var out []messaging.CmapEntry
-	for k, v := range map[string]uint64{
-		"orf_token_rx": s.TokensReceived, "mcast_tx": s.McastSent, "mcast_rx": s.McastReceived, "mcast_retx": s.McastRetransmits,
-		"memb_join_tx": s.JoinsSent, "memb_join_rx": s.JoinsReceived, "token_hold_cancel_tx": s.HoldCancels,
-		"operational_entered": s.RingsInstalled, "operational_token_lost": s.TokenLost, "gather_entered": s.GatherEntered,
-		"commit_entered": s.CommitEntered, "recovery_entered": s.RecoveryEntered, "consensus_timeouts": s.ConsensusLost,
-		"rx_msg_dropped": s.Malformed + s.Foreign,
-	} {
-		out = append(out, cmap.Uint("stats.srp."+k, 64, v))
+	var stats []messaging.CmapEntry
+	if err := b.e.call(ctx, func() { stats = b.e.statEntries() }); err != nil {
+		return nil, err
 	}
-	out = append(out, cmap.Uint("stats.srp.mtt_rx_token", 32, uint64(max(s.RotationNanos, 0))/uint64(time.Millisecond)))
-	for _, l := range e.links.States() {
-		up := uint64(0)
-		if l.Up {
-			up = 1
-		}
-		key := fmt.Sprintf("stats.knet.node%d.link%d.", l.Peer, l.Link)
-		out = append(out, cmap.Uint(key+"enabled", 8, 1), cmap.Uint(key+"connected", 8, up), cmap.Uint(key+"mtu", 32, uint64(e.cfg.Totem.MTU)))
-	}
-	return out
+	return slices.DeleteFunc(stats, func(s messaging.CmapEntry) bool { return !strings.HasPrefix(s.Key, prefix) }), nil
 }
 
 // Groups lists all process groups.
@@ -125,14 +93,12 @@ func (b *Bus) Groups(ctx context.Context) ([]messaging.GroupInfo, error) {
 	return out, err
 }
 
-func (e *Engine) setCmapUint(key string, bits int, v uint64) {
-	if err := e.cfg.Cmap.Set(cmap.Uint(key, bits, v)); err != nil {
-		e.cfg.Log.Debug("key not set", "key", key, "error", err)
-	}
-}
+func (e *Engine) setCmapUint(key string, bits int, v uint64) { e.setCmap(cmap.Uint(key, bits, v)) }
 
-func (e *Engine) setCmapStr(key, v string) {
-	if err := e.cfg.Cmap.Set(cmap.Str(key, v)); err != nil {
-		e.cfg.Log.Debug("key not set", "key", key, "error", err)
+func (e *Engine) setCmapStr(key, v string) { e.setCmap(cmap.Str(key, v)) }
+
+func (e *Engine) setCmap(entry messaging.CmapEntry) {
+	if err := e.cfg.Cmap.Set(entry); err != nil {
+		e.cfg.Log.Debug("key not set", "key", entry.Key, "error", err)
 	}
 }

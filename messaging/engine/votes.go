@@ -15,6 +15,7 @@ import (
 	"github.com/quorate/quorate/messaging"
 	"github.com/quorate/quorate/messaging/cpg"
 	"github.com/quorate/quorate/messaging/quorum"
+	"github.com/quorate/quorate/messaging/reload"
 	"github.com/quorate/quorate/messaging/totem"
 )
 
@@ -26,6 +27,8 @@ type extra struct {
 	// Name is what the node calls itself, for clusters without names in a
 	// nodelist.
 	Name string
+	// Stamp tells which configuration the node runs.
+	Stamp reload.Stamp
 }
 
 // maxName bounds the name that a node gives itself.
@@ -37,6 +40,8 @@ type operation struct {
 	Node  messaging.NodeID
 	Value uint32
 	Ask   uint64 // the origin's, to answer its caller
+	// Reload is the message of opReload.
+	Reload *reload.Message
 }
 
 // The operations.
@@ -45,6 +50,7 @@ const (
 	opVotes     = 2
 	opCancelWFA = 3
 	opReload    = 4
+	opKill      = 5
 )
 
 var handle codec.MsgpackHandle
@@ -75,7 +81,7 @@ func decodeMsgpack(b []byte, v any) (err error) {
 
 // synced takes what all members told about themselves.
 func (e *Engine) synced(s *cpg.Synced) {
-	infos := map[messaging.NodeID]quorum.Info{}
+	infos, stamps := map[messaging.NodeID]quorum.Info{}, map[messaging.NodeID]reload.Stamp{}
 	for id, b := range s.Extras {
 		var x extra
 		if err := decodeMsgpack(b, &x); err != nil {
@@ -83,7 +89,7 @@ func (e *Engine) synced(s *cpg.Synced) {
 			e.cfg.Log.Error("votes not understood", "node", uint32(id), "error", err)
 			continue
 		}
-		infos[id] = x.Info
+		infos[id], stamps[id] = x.Info, x.Stamp
 		if len(x.Name) <= maxName {
 			e.names[id] = x.Name
 		}
@@ -94,6 +100,7 @@ func (e *Engine) synced(s *cpg.Synced) {
 	}
 	e.actQuorum(e.votes.Synced(s.Ring.Seq, s.Members, infos))
 	e.announce("notice", "QUORUM", "Members[%d]:%s", len(s.Members), idList(s.Members))
+	e.actReload(e.reload.core.Synced(s.Ring, s.Members, stamps))
 }
 
 func (e *Engine) actQuorum(as []quorum.Action) {
@@ -138,8 +145,12 @@ func (e *Engine) service(s *cpg.Service) {
 	case opCancelWFA:
 		e.actQuorum(e.votes.CancelWaitForAll())
 		e.cfg.Log.Info("wait_for_all cancelled", "node", uint32(s.From))
+	case opKill:
+		e.killed(s, &op)
 	case opReload:
-		err = e.reload()
+		if op.Reload != nil {
+			e.actReload(e.reload.core.Deliver(s.From, *op.Reload))
+		}
 	}
 	if s.From == e.cfg.Self {
 		if ask := e.asked[op.Ask]; ask != nil {
@@ -147,18 +158,6 @@ func (e *Engine) service(s *cpg.Service) {
 			delete(e.asked, op.Ask)
 		}
 	}
-}
-
-func (e *Engine) reload() error {
-	if e.cfg.Reload == nil {
-		return fmt.Errorf("%w: this daemon cannot reload", messaging.ErrInvalid)
-	}
-	e.announce("notice", "CFG", "Config reload requested by node")
-	if err := e.cfg.Reload(); err != nil {
-		e.cfg.Log.Error("reload refused: the old configuration stays", "error", err)
-		return err
-	}
-	return nil
 }
 
 // publish makes the present view known to watchers and to cmap.

@@ -4,15 +4,18 @@
 package node
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/quorate/quorate/messaging/conf"
 	"github.com/quorate/quorate/messaging/engine"
 )
 
@@ -24,13 +27,55 @@ type ClassicLog struct {
 	wall func() time.Time
 	host string
 
-	mu   sync.Mutex
-	file io.WriteCloser // guarded by mu; nil for none
+	mu     sync.Mutex
+	file   io.WriteCloser // guarded by mu; nil for none
+	path   string         // guarded by mu; of file
+	lowest int            // guarded by mu; what is less severe does not go into the file
+	stamp  string         // guarded by mu; layout of the time
+}
+
+// The layouts of the time by logging.timestamp.
+var stamps = map[string]string{"on": "Jan 02 15:04:05 ", "hires": "Jan 02 15:04:05.000 ", "off": ""}
+
+// severities orders the levels of syslog, the most severe last.
+var severities = []string{"debug", "info", "notice", "warning", "err", "crit", "alert", "emerg"}
+
+func severity(level string) int {
+	if level == "error" {
+		level = "err"
+	}
+	return slices.Index(severities, level)
+}
+
+// Configure does what the logging section says about the file.
+func (c *ClassicLog) Configure(l conf.Logging, abs func(string) string) error {
+	c.mu.Lock()
+	c.stamp = stamps[cmp.Or(l.Timestamp, "on")]
+	c.lowest = severity(cmp.Or(l.LogfilePriority, "info"))
+	if l.Debug {
+		c.lowest = 0
+	}
+	c.mu.Unlock()
+	if !l.ToLogfile || l.Logfile == "" {
+		return c.Close()
+	}
+	return c.OpenFile(abs(l.Logfile))
+}
+
+// Reopen opens the file anew, after somebody moved it away.
+func (c *ClassicLog) Reopen() error {
+	c.mu.Lock()
+	path := c.path
+	c.mu.Unlock()
+	if path == "" {
+		return nil
+	}
+	return c.OpenFile(path)
 }
 
 // NewClassicLog makes a log; OpenFile adds the file.
 func NewClassicLog(log *slog.Logger, wall func() time.Time, host string) *ClassicLog {
-	return &ClassicLog{log: log, wall: wall, host: host}
+	return &ClassicLog{log: log, wall: wall, host: host, stamp: stamps["on"], lowest: severity("info")}
 }
 
 // OpenFile appends to a file from now on.
@@ -47,7 +92,7 @@ func (c *ClassicLog) OpenFile(path string) error {
 	if c.file != nil {
 		_ = c.file.Close()
 	}
-	c.file = f
+	c.file, c.path = f, path
 	return nil
 }
 
@@ -65,9 +110,9 @@ func (c *ClassicLog) Write(a engine.Announcement) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.file != nil {
+	if c.file != nil && severity(a.Level) >= c.lowest {
 		host, _, _ := strings.Cut(c.host, ".")
-		_, _ = fmt.Fprintf(c.file, "%s [%d] %s corosync %-7s %s\n", c.wall().Format("Jan 02 15:04:05"), os.Getpid(), host, a.Level, text)
+		_, _ = fmt.Fprintf(c.file, "%s[%d] %s corosync %-7s %s\n", c.wall().Format(c.stamp), os.Getpid(), host, a.Level, text)
 	}
 }
 
@@ -79,6 +124,6 @@ func (c *ClassicLog) Close() error {
 		return nil
 	}
 	f := c.file
-	c.file = nil
+	c.file, c.path = nil, ""
 	return f.Close()
 }

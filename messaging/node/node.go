@@ -4,6 +4,7 @@
 package node
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -36,6 +37,12 @@ type Source struct {
 	Clock    clock.Clock
 	Log      *slog.Logger
 	Announce func(engine.Announcement)
+	// Refresh describes the machine anew at a reload: it may have other addresses
+	// by then. Nil keeps Machine.
+	Refresh func(context.Context) (conf.Machine, error)
+	// Logging takes the logging section at the start and after each reload. Nil
+	// ignores it.
+	Logging func(conf.Logging)
 }
 
 // Load reads the file and warns about its lines.
@@ -74,9 +81,10 @@ func Build(s Source, c *conf.Config) (engine.Config, error) {
 	}
 	cfg.DumpDir = dir
 	cfg.Ring = engine.NewRingFile(dir, cfg.Self, s.Clock.Wall)
-	if err := Publish(c, &cfg); err != nil {
+	if err := Publish(c, &cfg, cfg.Cmap); err != nil {
 		return cfg, err
 	}
+	cfg.Digest = conf.Digest(shared(c, cfg.Key))
 	links := wireLinks(c, &cfg)
 	cfg.Wire = func(h transport.Handler) (transport.Wire, error) { return transport.Open(links, h, s.Log) }
 	return cfg, nil
@@ -293,55 +301,4 @@ func quorumConfig(s Source, c *conf.Config, self messaging.NodeID) quorum.Config
 		s.Log.Warn("no quorum provider is set: corosync_votequorum is used, with the nodelist's votes")
 	}
 	return out
-}
-
-// Publish puts what the file says, and the timers that apply, into the map.
-func Publish(c *conf.Config, cfg *engine.Config) error {
-	m := cfg.Cmap
-	for _, section := range []string{"totem.", "nodelist.", "quorum.", "logging.", "system.", "resources.", "uidgid.", "service.", "aisexec."} {
-		m.DeletePrefix(section)
-	}
-	if err := m.SetAll(c.Entries); err != nil {
-		return err
-	}
-	t := cfg.Totem
-	type ms struct {
-		key string
-		n   int64
-	}
-	for _, e := range []ms{
-		{"token", t.Token.Milliseconds()},
-		{"token_retransmit", orDerived(t.TokenRetransmit.Milliseconds(), float64(t.Token.Milliseconds())/(float64(t.TokenRetransmitsBeforeLoss)+0.2))},
-		{"hold", orDerived(t.Hold.Milliseconds(), float64(t.Token.Milliseconds())/(float64(t.TokenRetransmitsBeforeLoss)+0.2)*0.8-10)},
-		{"join", t.Join.Milliseconds()},
-		{"send_join", t.SendJoin.Milliseconds()},
-		{"consensus", orDerived(t.Consensus.Milliseconds(), 1.2*float64(t.Token.Milliseconds()))},
-		{"merge", t.Merge.Milliseconds()},
-		{"fail_recv_const", int64(t.FailToReceive)},
-		{"seqno_unchanged_const", int64(t.SeqnoUnchanged)},
-		{"window_size", int64(t.Window)},
-		{"max_messages", int64(t.MaxMessages)},
-		{"miss_count_const", int64(t.MissCount)},
-		{"token_retransmits_before_loss_const", int64(t.TokenRetransmitsBeforeLoss)},
-		{"token_warning", int64(c.Timers.TokenWarning.Or(75))},
-		{"link_down_timeout", cfg.Link.Limit.Milliseconds()},
-		{"heartbeat_interval", cfg.Link.Interval.Milliseconds()},
-	} {
-		if err := m.Set(cmap.Uint("runtime.config.totem."+e.key, 32, uint64(max(e.n, 0)))); err != nil {
-			return err
-		}
-	}
-	for i, n := range cfg.Nodes {
-		if n.ID == cfg.Self {
-			return m.Set(cmap.Uint("nodelist.local_node_pos", 32, uint64(i)))
-		}
-	}
-	return nil
-}
-
-func orDerived(set int64, derived float64) int64 {
-	if set != 0 {
-		return set
-	}
-	return int64(derived)
 }

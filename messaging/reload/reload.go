@@ -209,6 +209,7 @@ func (c *Core) Deliver(from messaging.NodeID, m Message) []Action {
 		if c.open == nil || m.Round != *c.open || c.voted(from) {
 			return nil
 		}
+		m.Faults = m.Faults[:min(len(m.Faults), MaxFaults)]
 		c.votes[from] = m
 		if len(c.votes) == len(c.members) {
 			return c.decide()
@@ -353,9 +354,14 @@ func (c *Core) Synced(ring messaging.RingID, members []messaging.NodeID, stamps 
 	return nil
 }
 
+// Catching tells whether the answer to b is still of use.
+func (c *Core) Catching(b Behind) bool {
+	return c.catch != nil && c.catch.Number == b.Stamp.Number && bytes.Equal(c.catch.Digest, b.Stamp.Digest)
+}
+
 // Follow takes the file that was read because this node is behind.
 func (c *Core) Follow(b Behind, res Result) []Action {
-	if c.catch == nil || c.catch.Number != b.Stamp.Number || !bytes.Equal(c.catch.Digest, b.Stamp.Digest) {
+	if !c.Catching(b) {
 		return nil // a round, or another configuration, came between
 	}
 	c.catch = nil

@@ -47,6 +47,11 @@ func Methods() ipc.MethodTable {
 		pb.Bus_SetExpectedVotes_FullMethodName: ipc.AccessAdmin,
 		pb.Bus_SetVotes_FullMethodName:         ipc.AccessAdmin,
 		pb.Bus_Reload_FullMethodName:           ipc.AccessAdmin,
+		pb.Bus_WatchCmap_FullMethodName:        ipc.AccessRead,
+		pb.Bus_ClearStats_FullMethodName:       ipc.AccessAdmin,
+		pb.Bus_KillNode_FullMethodName:         ipc.AccessAdmin,
+		pb.Bus_ReopenLogs_FullMethodName:       ipc.AccessAdmin,
+		pb.Bus_Dump_FullMethodName:             ipc.AccessAdmin,
 		pb.Bus_Shutdown_FullMethodName:         ipc.AccessAdmin,
 	}
 }
@@ -243,9 +248,65 @@ func (s *service) Groups(ctx context.Context, _ *pb.GroupsRequest) (*pb.GroupsRe
 	return wire.FromGroups(gs), nil
 }
 
-// Reload makes all nodes read their configuration.
+// Reload makes all nodes change to what their files say, or none.
 func (s *service) Reload(ctx context.Context, _ *pb.ReloadRequest) (*pb.ReloadResponse, error) {
-	return &pb.ReloadResponse{}, s.shared.Reload(ctx)
+	r, err := s.shared.Reload(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &pb.ReloadResponse{Changed: r.Changed, Kept: r.Kept}, nil
+}
+
+// WatchCmap sends keys and their changes.
+func (s *service) WatchCmap(req *pb.WatchCmapRequest, stream grpc.ServerStreamingServer[pb.WatchCmapResponse]) error {
+	w, err := s.shared.WatchCmap(stream.Context(), req.GetPrefix())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = w.Close() }()
+	for {
+		changes, err := w.Next(stream.Context())
+		if err != nil {
+			return err
+		}
+		out := &pb.WatchCmapResponse{}
+		for _, c := range changes {
+			out.Changes = append(out.Changes, wire.FromChange(c))
+			if len(out.Changes) == batchChanges {
+				if err := stream.Send(out); err != nil {
+					return err
+				}
+				out = &pb.WatchCmapResponse{}
+			}
+		}
+		if err := stream.Send(out); err != nil {
+			return err
+		}
+	}
+}
+
+// batchChanges bounds the changes of keys in one response.
+const batchChanges = 4096
+
+// ClearStats begins counters anew.
+func (s *service) ClearStats(ctx context.Context, req *pb.ClearStatsRequest) (*pb.ClearStatsResponse, error) {
+	return &pb.ClearStatsResponse{}, s.shared.ClearStats(ctx, req.GetPart())
+}
+
+// KillNode makes another node's daemon end.
+func (s *service) KillNode(ctx context.Context, req *pb.KillNodeRequest) (*pb.KillNodeResponse, error) {
+	return &pb.KillNodeResponse{}, s.shared.KillNode(ctx, messaging.NodeID(req.GetNode()))
+}
+
+// ReopenLogs opens log files anew.
+func (s *service) ReopenLogs(ctx context.Context, _ *pb.ReopenLogsRequest) (*pb.ReopenLogsResponse, error) {
+	return &pb.ReopenLogsResponse{}, s.shared.ReopenLogs(ctx)
+}
+
+// Dump writes what was recorded.
+func (s *service) Dump(ctx context.Context, _ *pb.DumpRequest) (*pb.DumpResponse, error) {
+	path, err := s.shared.Dump(ctx)
+	return &pb.DumpResponse{Path: path}, err
 }
 
 // Shutdown ends this node's daemon.

@@ -211,9 +211,13 @@ func (c *cfgtool) mtu(ctx context.Context, l messaging.Link) string {
 
 func (c *cfgtool) reload(ctx context.Context) int {
 	c.io.Printf("Reloading corosync.conf...\n")
-	if err := c.bus.Reload(ctx); err != nil {
+	report, err := c.bus.Reload(ctx)
+	if err != nil {
 		c.io.Errorf("Could not reload configuration. Error %s\n", err)
 		return exitError
+	}
+	for _, k := range report.Kept {
+		c.io.Errorf("Not changed before a restart: %s\n", k)
 	}
 	c.io.Printf("Done\n")
 	return exitOK

@@ -169,6 +169,16 @@ func ToEntry(e *pb.CmapEntry) messaging.CmapEntry {
 	return messaging.CmapEntry{Key: e.GetKey(), Type: e.GetType(), Value: e.GetValue()}
 }
 
+// FromChange converts a change of a key.
+func FromChange(c messaging.CmapChange) *pb.CmapChange {
+	return &pb.CmapChange{Event: pb.CmapEvent(c.Event), Entry: FromEntry(c.Entry)}
+}
+
+// ToChange converts a received change.
+func ToChange(c *pb.CmapChange) messaging.CmapChange {
+	return messaging.CmapChange{Event: messaging.CmapEvent(c.GetEvent()), Entry: ToEntry(c.GetEntry())}
+}
+
 // FromGroups converts the list of groups.
 func FromGroups(gs []messaging.GroupInfo) *pb.GroupsResponse {
 	out := &pb.GroupsResponse{}

@@ -94,6 +94,63 @@ func (Reason) EnumDescriptor() ([]byte, []int) {
 	return file_messaging_v1_messaging_proto_rawDescGZIP(), []int{0}
 }
 
+// CmapEvent is what happened to a key.
+type CmapEvent int32
+
+const (
+	// Not given.
+	CmapEvent_CMAP_EVENT_UNSPECIFIED CmapEvent = 0
+	// The key is new.
+	CmapEvent_CMAP_EVENT_ADDED CmapEvent = 1
+	// The key has another value.
+	CmapEvent_CMAP_EVENT_MODIFIED CmapEvent = 2
+	// The key is gone.
+	CmapEvent_CMAP_EVENT_DELETED CmapEvent = 3
+)
+
+// Enum value maps for CmapEvent.
+var (
+	CmapEvent_name = map[int32]string{
+		0: "CMAP_EVENT_UNSPECIFIED",
+		1: "CMAP_EVENT_ADDED",
+		2: "CMAP_EVENT_MODIFIED",
+		3: "CMAP_EVENT_DELETED",
+	}
+	CmapEvent_value = map[string]int32{
+		"CMAP_EVENT_UNSPECIFIED": 0,
+		"CMAP_EVENT_ADDED":       1,
+		"CMAP_EVENT_MODIFIED":    2,
+		"CMAP_EVENT_DELETED":     3,
+	}
+)
+
+func (x CmapEvent) Enum() *CmapEvent {
+	p := new(CmapEvent)
+	*p = x
+	return p
+}
+
+func (x CmapEvent) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CmapEvent) Descriptor() protoreflect.EnumDescriptor {
+	return file_messaging_v1_messaging_proto_enumTypes[1].Descriptor()
+}
+
+func (CmapEvent) Type() protoreflect.EnumType {
+	return &file_messaging_v1_messaging_proto_enumTypes[1]
+}
+
+func (x CmapEvent) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CmapEvent.Descriptor instead.
+func (CmapEvent) EnumDescriptor() ([]byte, []int) {
+	return file_messaging_v1_messaging_proto_rawDescGZIP(), []int{1}
+}
+
 // JoinRequest is one step of a member.
 type JoinRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1963,9 +2020,13 @@ func (*ReloadRequest) Descriptor() ([]byte, []int) {
 	return file_messaging_v1_messaging_proto_rawDescGZIP(), []int{31}
 }
 
-// ReloadResponse is empty.
+// ReloadResponse tells what the reload did.
 type ReloadResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Keys that have a new value, as "key: old → new".
+	Changed []string `protobuf:"bytes,1,rep,name=changed,proto3" json:"changed,omitempty"`
+	// Keys that the file changes and that count at the start only.
+	Kept          []string `protobuf:"bytes,2,rep,name=kept,proto3" json:"kept,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2000,6 +2061,491 @@ func (*ReloadResponse) Descriptor() ([]byte, []int) {
 	return file_messaging_v1_messaging_proto_rawDescGZIP(), []int{32}
 }
 
+func (x *ReloadResponse) GetChanged() []string {
+	if x != nil {
+		return x.Changed
+	}
+	return nil
+}
+
+func (x *ReloadResponse) GetKept() []string {
+	if x != nil {
+		return x.Kept
+	}
+	return nil
+}
+
+// WatchCmapRequest asks for keys and their changes.
+type WatchCmapRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Beginning of the keys wanted; empty means all.
+	Prefix        string `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchCmapRequest) Reset() {
+	*x = WatchCmapRequest{}
+	mi := &file_messaging_v1_messaging_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchCmapRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchCmapRequest) ProtoMessage() {}
+
+func (x *WatchCmapRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_messaging_v1_messaging_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchCmapRequest.ProtoReflect.Descriptor instead.
+func (*WatchCmapRequest) Descriptor() ([]byte, []int) {
+	return file_messaging_v1_messaging_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *WatchCmapRequest) GetPrefix() string {
+	if x != nil {
+		return x.Prefix
+	}
+	return ""
+}
+
+// WatchCmapResponse has changes in the order in which they happened. The first
+// response has the keys as they are, each as one that was added.
+type WatchCmapResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The changes.
+	Changes       []*CmapChange `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchCmapResponse) Reset() {
+	*x = WatchCmapResponse{}
+	mi := &file_messaging_v1_messaging_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchCmapResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchCmapResponse) ProtoMessage() {}
+
+func (x *WatchCmapResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_messaging_v1_messaging_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchCmapResponse.ProtoReflect.Descriptor instead.
+func (*WatchCmapResponse) Descriptor() ([]byte, []int) {
+	return file_messaging_v1_messaging_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *WatchCmapResponse) GetChanges() []*CmapChange {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+// CmapChange is one change of one key.
+type CmapChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What happened.
+	Event CmapEvent `protobuf:"varint,1,opt,name=event,proto3,enum=messaging.v1.CmapEvent" json:"event,omitempty"`
+	// The key with its new value; of a deleted key with its last one.
+	Entry         *CmapEntry `protobuf:"bytes,2,opt,name=entry,proto3" json:"entry,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CmapChange) Reset() {
+	*x = CmapChange{}
+	mi := &file_messaging_v1_messaging_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CmapChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CmapChange) ProtoMessage() {}
+
+func (x *CmapChange) ProtoReflect() protoreflect.Message {
+	mi := &file_messaging_v1_messaging_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CmapChange.ProtoReflect.Descriptor instead.
+func (*CmapChange) Descriptor() ([]byte, []int) {
+	return file_messaging_v1_messaging_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *CmapChange) GetEvent() CmapEvent {
+	if x != nil {
+		return x.Event
+	}
+	return CmapEvent_CMAP_EVENT_UNSPECIFIED
+}
+
+func (x *CmapChange) GetEntry() *CmapEntry {
+	if x != nil {
+		return x.Entry
+	}
+	return nil
+}
+
+// ClearStatsRequest names a part.
+type ClearStatsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One of totem, knet, ipc, schedmiss, all.
+	Part          string `protobuf:"bytes,1,opt,name=part,proto3" json:"part,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClearStatsRequest) Reset() {
+	*x = ClearStatsRequest{}
+	mi := &file_messaging_v1_messaging_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClearStatsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClearStatsRequest) ProtoMessage() {}
+
+func (x *ClearStatsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_messaging_v1_messaging_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClearStatsRequest.ProtoReflect.Descriptor instead.
+func (*ClearStatsRequest) Descriptor() ([]byte, []int) {
+	return file_messaging_v1_messaging_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *ClearStatsRequest) GetPart() string {
+	if x != nil {
+		return x.Part
+	}
+	return ""
+}
+
+// ClearStatsResponse is empty.
+type ClearStatsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClearStatsResponse) Reset() {
+	*x = ClearStatsResponse{}
+	mi := &file_messaging_v1_messaging_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClearStatsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClearStatsResponse) ProtoMessage() {}
+
+func (x *ClearStatsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_messaging_v1_messaging_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClearStatsResponse.ProtoReflect.Descriptor instead.
+func (*ClearStatsResponse) Descriptor() ([]byte, []int) {
+	return file_messaging_v1_messaging_proto_rawDescGZIP(), []int{37}
+}
+
+// KillNodeRequest names a node.
+type KillNodeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id.
+	Node          uint32 `protobuf:"varint,1,opt,name=node,proto3" json:"node,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KillNodeRequest) Reset() {
+	*x = KillNodeRequest{}
+	mi := &file_messaging_v1_messaging_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KillNodeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KillNodeRequest) ProtoMessage() {}
+
+func (x *KillNodeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_messaging_v1_messaging_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KillNodeRequest.ProtoReflect.Descriptor instead.
+func (*KillNodeRequest) Descriptor() ([]byte, []int) {
+	return file_messaging_v1_messaging_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *KillNodeRequest) GetNode() uint32 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
+// KillNodeResponse is empty.
+type KillNodeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KillNodeResponse) Reset() {
+	*x = KillNodeResponse{}
+	mi := &file_messaging_v1_messaging_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KillNodeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KillNodeResponse) ProtoMessage() {}
+
+func (x *KillNodeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_messaging_v1_messaging_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KillNodeResponse.ProtoReflect.Descriptor instead.
+func (*KillNodeResponse) Descriptor() ([]byte, []int) {
+	return file_messaging_v1_messaging_proto_rawDescGZIP(), []int{39}
+}
+
+// ReopenLogsRequest has no options.
+type ReopenLogsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReopenLogsRequest) Reset() {
+	*x = ReopenLogsRequest{}
+	mi := &file_messaging_v1_messaging_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReopenLogsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReopenLogsRequest) ProtoMessage() {}
+
+func (x *ReopenLogsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_messaging_v1_messaging_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReopenLogsRequest.ProtoReflect.Descriptor instead.
+func (*ReopenLogsRequest) Descriptor() ([]byte, []int) {
+	return file_messaging_v1_messaging_proto_rawDescGZIP(), []int{40}
+}
+
+// ReopenLogsResponse is empty.
+type ReopenLogsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReopenLogsResponse) Reset() {
+	*x = ReopenLogsResponse{}
+	mi := &file_messaging_v1_messaging_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReopenLogsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReopenLogsResponse) ProtoMessage() {}
+
+func (x *ReopenLogsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_messaging_v1_messaging_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReopenLogsResponse.ProtoReflect.Descriptor instead.
+func (*ReopenLogsResponse) Descriptor() ([]byte, []int) {
+	return file_messaging_v1_messaging_proto_rawDescGZIP(), []int{41}
+}
+
+// DumpRequest has no options.
+type DumpRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DumpRequest) Reset() {
+	*x = DumpRequest{}
+	mi := &file_messaging_v1_messaging_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DumpRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DumpRequest) ProtoMessage() {}
+
+func (x *DumpRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_messaging_v1_messaging_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DumpRequest.ProtoReflect.Descriptor instead.
+func (*DumpRequest) Descriptor() ([]byte, []int) {
+	return file_messaging_v1_messaging_proto_rawDescGZIP(), []int{42}
+}
+
+// DumpResponse tells where the recording is.
+type DumpResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Path of the file.
+	Path          string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DumpResponse) Reset() {
+	*x = DumpResponse{}
+	mi := &file_messaging_v1_messaging_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DumpResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DumpResponse) ProtoMessage() {}
+
+func (x *DumpResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_messaging_v1_messaging_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DumpResponse.ProtoReflect.Descriptor instead.
+func (*DumpResponse) Descriptor() ([]byte, []int) {
+	return file_messaging_v1_messaging_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *DumpResponse) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
 // ShutdownRequest has no options.
 type ShutdownRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2009,7 +2555,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_messaging_v1_messaging_proto_msgTypes[33]
+	mi := &file_messaging_v1_messaging_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2021,7 +2567,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_messaging_v1_messaging_proto_msgTypes[33]
+	mi := &file_messaging_v1_messaging_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2034,7 +2580,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_messaging_v1_messaging_proto_rawDescGZIP(), []int{33}
+	return file_messaging_v1_messaging_proto_rawDescGZIP(), []int{44}
 }
 
 // ShutdownResponse is empty.
@@ -2046,7 +2592,7 @@ type ShutdownResponse struct {
 
 func (x *ShutdownResponse) Reset() {
 	*x = ShutdownResponse{}
-	mi := &file_messaging_v1_messaging_proto_msgTypes[34]
+	mi := &file_messaging_v1_messaging_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2058,7 +2604,7 @@ func (x *ShutdownResponse) String() string {
 func (*ShutdownResponse) ProtoMessage() {}
 
 func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_messaging_v1_messaging_proto_msgTypes[34]
+	mi := &file_messaging_v1_messaging_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2071,7 +2617,7 @@ func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownResponse.ProtoReflect.Descriptor instead.
 func (*ShutdownResponse) Descriptor() ([]byte, []int) {
-	return file_messaging_v1_messaging_proto_rawDescGZIP(), []int{34}
+	return file_messaging_v1_messaging_proto_rawDescGZIP(), []int{45}
 }
 
 var File_messaging_v1_messaging_proto protoreflect.FileDescriptor
@@ -2185,8 +2731,29 @@ const file_messaging_v1_messaging_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\v2\x16.messaging.v1.MemberIDR\x02id\x12\x10\n" +
 	"\x03pid\x18\x02 \x01(\rR\x03pid\x12\x12\n" +
 	"\x04addr\x18\x03 \x01(\tR\x04addr\"\x0f\n" +
-	"\rReloadRequest\"\x10\n" +
-	"\x0eReloadResponse\"\x11\n" +
+	"\rReloadRequest\">\n" +
+	"\x0eReloadResponse\x12\x18\n" +
+	"\achanged\x18\x01 \x03(\tR\achanged\x12\x12\n" +
+	"\x04kept\x18\x02 \x03(\tR\x04kept\"*\n" +
+	"\x10WatchCmapRequest\x12\x16\n" +
+	"\x06prefix\x18\x01 \x01(\tR\x06prefix\"G\n" +
+	"\x11WatchCmapResponse\x122\n" +
+	"\achanges\x18\x01 \x03(\v2\x18.messaging.v1.CmapChangeR\achanges\"j\n" +
+	"\n" +
+	"CmapChange\x12-\n" +
+	"\x05event\x18\x01 \x01(\x0e2\x17.messaging.v1.CmapEventR\x05event\x12-\n" +
+	"\x05entry\x18\x02 \x01(\v2\x17.messaging.v1.CmapEntryR\x05entry\"'\n" +
+	"\x11ClearStatsRequest\x12\x12\n" +
+	"\x04part\x18\x01 \x01(\tR\x04part\"\x14\n" +
+	"\x12ClearStatsResponse\"%\n" +
+	"\x0fKillNodeRequest\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\rR\x04node\"\x12\n" +
+	"\x10KillNodeResponse\"\x13\n" +
+	"\x11ReopenLogsRequest\"\x14\n" +
+	"\x12ReopenLogsResponse\"\r\n" +
+	"\vDumpRequest\"\"\n" +
+	"\fDumpResponse\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\"\x11\n" +
 	"\x0fShutdownRequest\"\x12\n" +
 	"\x10ShutdownResponse*\x83\x01\n" +
 	"\x06Reason\x12\x16\n" +
@@ -2195,7 +2762,12 @@ const file_messaging_v1_messaging_proto_rawDesc = "" +
 	"\fREASON_LEAVE\x10\x02\x12\x14\n" +
 	"\x10REASON_NODE_DOWN\x10\x03\x12\x12\n" +
 	"\x0eREASON_NODE_UP\x10\x04\x12\x14\n" +
-	"\x10REASON_PROC_DOWN\x10\x052\xed\x05\n" +
+	"\x10REASON_PROC_DOWN\x10\x05*n\n" +
+	"\tCmapEvent\x12\x1a\n" +
+	"\x16CMAP_EVENT_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10CMAP_EVENT_ADDED\x10\x01\x12\x17\n" +
+	"\x13CMAP_EVENT_MODIFIED\x10\x02\x12\x16\n" +
+	"\x12CMAP_EVENT_DELETED\x10\x032\xe9\b\n" +
 	"\x03Bus\x12A\n" +
 	"\x04Join\x12\x19.messaging.v1.JoinRequest\x1a\x1a.messaging.v1.JoinResponse(\x010\x01\x12T\n" +
 	"\vWatchQuorum\x12 .messaging.v1.WatchQuorumRequest\x1a!.messaging.v1.WatchQuorumResponse0\x01\x12C\n" +
@@ -2204,8 +2776,15 @@ const file_messaging_v1_messaging_proto_rawDesc = "" +
 	"\aSetCmap\x12\x1c.messaging.v1.SetCmapRequest\x1a\x1d.messaging.v1.SetCmapResponse\x12a\n" +
 	"\x10SetExpectedVotes\x12%.messaging.v1.SetExpectedVotesRequest\x1a&.messaging.v1.SetExpectedVotesResponse\x12I\n" +
 	"\bSetVotes\x12\x1d.messaging.v1.SetVotesRequest\x1a\x1e.messaging.v1.SetVotesResponse\x12C\n" +
-	"\x06Groups\x12\x1b.messaging.v1.GroupsRequest\x1a\x1c.messaging.v1.GroupsResponse\x12C\n" +
+	"\x06Groups\x12\x1b.messaging.v1.GroupsRequest\x1a\x1c.messaging.v1.GroupsResponse\x12N\n" +
+	"\tWatchCmap\x12\x1e.messaging.v1.WatchCmapRequest\x1a\x1f.messaging.v1.WatchCmapResponse0\x01\x12O\n" +
+	"\n" +
+	"ClearStats\x12\x1f.messaging.v1.ClearStatsRequest\x1a .messaging.v1.ClearStatsResponse\x12C\n" +
 	"\x06Reload\x12\x1b.messaging.v1.ReloadRequest\x1a\x1c.messaging.v1.ReloadResponse\x12I\n" +
+	"\bKillNode\x12\x1d.messaging.v1.KillNodeRequest\x1a\x1e.messaging.v1.KillNodeResponse\x12O\n" +
+	"\n" +
+	"ReopenLogs\x12\x1f.messaging.v1.ReopenLogsRequest\x1a .messaging.v1.ReopenLogsResponse\x12=\n" +
+	"\x04Dump\x12\x19.messaging.v1.DumpRequest\x1a\x1a.messaging.v1.DumpResponse\x12I\n" +
 	"\bShutdown\x12\x1d.messaging.v1.ShutdownRequest\x1a\x1e.messaging.v1.ShutdownResponseB;Z9github.com/quorate/quorate/proto/messaging/v1;messagingv1b\x06proto3"
 
 var (
@@ -2220,96 +2799,121 @@ func file_messaging_v1_messaging_proto_rawDescGZIP() []byte {
 	return file_messaging_v1_messaging_proto_rawDescData
 }
 
-var file_messaging_v1_messaging_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_messaging_v1_messaging_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
+var file_messaging_v1_messaging_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_messaging_v1_messaging_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
 var file_messaging_v1_messaging_proto_goTypes = []any{
 	(Reason)(0),                      // 0: messaging.v1.Reason
-	(*JoinRequest)(nil),              // 1: messaging.v1.JoinRequest
-	(*Join)(nil),                     // 2: messaging.v1.Join
-	(*Multicast)(nil),                // 3: messaging.v1.Multicast
-	(*Leave)(nil),                    // 4: messaging.v1.Leave
-	(*JoinResponse)(nil),             // 5: messaging.v1.JoinResponse
-	(*Event)(nil),                    // 6: messaging.v1.Event
-	(*Message)(nil),                  // 7: messaging.v1.Message
-	(*ConfigChange)(nil),             // 8: messaging.v1.ConfigChange
-	(*MemberID)(nil),                 // 9: messaging.v1.MemberID
-	(*MemberChange)(nil),             // 10: messaging.v1.MemberChange
-	(*RingID)(nil),                   // 11: messaging.v1.RingID
-	(*WatchQuorumRequest)(nil),       // 12: messaging.v1.WatchQuorumRequest
-	(*WatchQuorumResponse)(nil),      // 13: messaging.v1.WatchQuorumResponse
-	(*QuorumView)(nil),               // 14: messaging.v1.QuorumView
-	(*Node)(nil),                     // 15: messaging.v1.Node
-	(*StatusRequest)(nil),            // 16: messaging.v1.StatusRequest
-	(*StatusResponse)(nil),           // 17: messaging.v1.StatusResponse
-	(*Link)(nil),                     // 18: messaging.v1.Link
-	(*CmapRequest)(nil),              // 19: messaging.v1.CmapRequest
-	(*CmapResponse)(nil),             // 20: messaging.v1.CmapResponse
-	(*CmapEntry)(nil),                // 21: messaging.v1.CmapEntry
-	(*SetCmapRequest)(nil),           // 22: messaging.v1.SetCmapRequest
-	(*SetCmapResponse)(nil),          // 23: messaging.v1.SetCmapResponse
-	(*SetExpectedVotesRequest)(nil),  // 24: messaging.v1.SetExpectedVotesRequest
-	(*SetExpectedVotesResponse)(nil), // 25: messaging.v1.SetExpectedVotesResponse
-	(*SetVotesRequest)(nil),          // 26: messaging.v1.SetVotesRequest
-	(*SetVotesResponse)(nil),         // 27: messaging.v1.SetVotesResponse
-	(*GroupsRequest)(nil),            // 28: messaging.v1.GroupsRequest
-	(*GroupsResponse)(nil),           // 29: messaging.v1.GroupsResponse
-	(*Group)(nil),                    // 30: messaging.v1.Group
-	(*GroupMember)(nil),              // 31: messaging.v1.GroupMember
-	(*ReloadRequest)(nil),            // 32: messaging.v1.ReloadRequest
-	(*ReloadResponse)(nil),           // 33: messaging.v1.ReloadResponse
-	(*ShutdownRequest)(nil),          // 34: messaging.v1.ShutdownRequest
-	(*ShutdownResponse)(nil),         // 35: messaging.v1.ShutdownResponse
+	(CmapEvent)(0),                   // 1: messaging.v1.CmapEvent
+	(*JoinRequest)(nil),              // 2: messaging.v1.JoinRequest
+	(*Join)(nil),                     // 3: messaging.v1.Join
+	(*Multicast)(nil),                // 4: messaging.v1.Multicast
+	(*Leave)(nil),                    // 5: messaging.v1.Leave
+	(*JoinResponse)(nil),             // 6: messaging.v1.JoinResponse
+	(*Event)(nil),                    // 7: messaging.v1.Event
+	(*Message)(nil),                  // 8: messaging.v1.Message
+	(*ConfigChange)(nil),             // 9: messaging.v1.ConfigChange
+	(*MemberID)(nil),                 // 10: messaging.v1.MemberID
+	(*MemberChange)(nil),             // 11: messaging.v1.MemberChange
+	(*RingID)(nil),                   // 12: messaging.v1.RingID
+	(*WatchQuorumRequest)(nil),       // 13: messaging.v1.WatchQuorumRequest
+	(*WatchQuorumResponse)(nil),      // 14: messaging.v1.WatchQuorumResponse
+	(*QuorumView)(nil),               // 15: messaging.v1.QuorumView
+	(*Node)(nil),                     // 16: messaging.v1.Node
+	(*StatusRequest)(nil),            // 17: messaging.v1.StatusRequest
+	(*StatusResponse)(nil),           // 18: messaging.v1.StatusResponse
+	(*Link)(nil),                     // 19: messaging.v1.Link
+	(*CmapRequest)(nil),              // 20: messaging.v1.CmapRequest
+	(*CmapResponse)(nil),             // 21: messaging.v1.CmapResponse
+	(*CmapEntry)(nil),                // 22: messaging.v1.CmapEntry
+	(*SetCmapRequest)(nil),           // 23: messaging.v1.SetCmapRequest
+	(*SetCmapResponse)(nil),          // 24: messaging.v1.SetCmapResponse
+	(*SetExpectedVotesRequest)(nil),  // 25: messaging.v1.SetExpectedVotesRequest
+	(*SetExpectedVotesResponse)(nil), // 26: messaging.v1.SetExpectedVotesResponse
+	(*SetVotesRequest)(nil),          // 27: messaging.v1.SetVotesRequest
+	(*SetVotesResponse)(nil),         // 28: messaging.v1.SetVotesResponse
+	(*GroupsRequest)(nil),            // 29: messaging.v1.GroupsRequest
+	(*GroupsResponse)(nil),           // 30: messaging.v1.GroupsResponse
+	(*Group)(nil),                    // 31: messaging.v1.Group
+	(*GroupMember)(nil),              // 32: messaging.v1.GroupMember
+	(*ReloadRequest)(nil),            // 33: messaging.v1.ReloadRequest
+	(*ReloadResponse)(nil),           // 34: messaging.v1.ReloadResponse
+	(*WatchCmapRequest)(nil),         // 35: messaging.v1.WatchCmapRequest
+	(*WatchCmapResponse)(nil),        // 36: messaging.v1.WatchCmapResponse
+	(*CmapChange)(nil),               // 37: messaging.v1.CmapChange
+	(*ClearStatsRequest)(nil),        // 38: messaging.v1.ClearStatsRequest
+	(*ClearStatsResponse)(nil),       // 39: messaging.v1.ClearStatsResponse
+	(*KillNodeRequest)(nil),          // 40: messaging.v1.KillNodeRequest
+	(*KillNodeResponse)(nil),         // 41: messaging.v1.KillNodeResponse
+	(*ReopenLogsRequest)(nil),        // 42: messaging.v1.ReopenLogsRequest
+	(*ReopenLogsResponse)(nil),       // 43: messaging.v1.ReopenLogsResponse
+	(*DumpRequest)(nil),              // 44: messaging.v1.DumpRequest
+	(*DumpResponse)(nil),             // 45: messaging.v1.DumpResponse
+	(*ShutdownRequest)(nil),          // 46: messaging.v1.ShutdownRequest
+	(*ShutdownResponse)(nil),         // 47: messaging.v1.ShutdownResponse
 }
 var file_messaging_v1_messaging_proto_depIdxs = []int32{
-	2,  // 0: messaging.v1.JoinRequest.join:type_name -> messaging.v1.Join
-	3,  // 1: messaging.v1.JoinRequest.multicast:type_name -> messaging.v1.Multicast
-	4,  // 2: messaging.v1.JoinRequest.leave:type_name -> messaging.v1.Leave
-	9,  // 3: messaging.v1.JoinResponse.self:type_name -> messaging.v1.MemberID
-	6,  // 4: messaging.v1.JoinResponse.events:type_name -> messaging.v1.Event
-	7,  // 5: messaging.v1.Event.message:type_name -> messaging.v1.Message
-	8,  // 6: messaging.v1.Event.config_change:type_name -> messaging.v1.ConfigChange
-	9,  // 7: messaging.v1.Message.from:type_name -> messaging.v1.MemberID
-	11, // 8: messaging.v1.ConfigChange.ring:type_name -> messaging.v1.RingID
-	9,  // 9: messaging.v1.ConfigChange.members:type_name -> messaging.v1.MemberID
-	10, // 10: messaging.v1.ConfigChange.joined:type_name -> messaging.v1.MemberChange
-	10, // 11: messaging.v1.ConfigChange.left:type_name -> messaging.v1.MemberChange
-	9,  // 12: messaging.v1.MemberChange.member:type_name -> messaging.v1.MemberID
+	3,  // 0: messaging.v1.JoinRequest.join:type_name -> messaging.v1.Join
+	4,  // 1: messaging.v1.JoinRequest.multicast:type_name -> messaging.v1.Multicast
+	5,  // 2: messaging.v1.JoinRequest.leave:type_name -> messaging.v1.Leave
+	10, // 3: messaging.v1.JoinResponse.self:type_name -> messaging.v1.MemberID
+	7,  // 4: messaging.v1.JoinResponse.events:type_name -> messaging.v1.Event
+	8,  // 5: messaging.v1.Event.message:type_name -> messaging.v1.Message
+	9,  // 6: messaging.v1.Event.config_change:type_name -> messaging.v1.ConfigChange
+	10, // 7: messaging.v1.Message.from:type_name -> messaging.v1.MemberID
+	12, // 8: messaging.v1.ConfigChange.ring:type_name -> messaging.v1.RingID
+	10, // 9: messaging.v1.ConfigChange.members:type_name -> messaging.v1.MemberID
+	11, // 10: messaging.v1.ConfigChange.joined:type_name -> messaging.v1.MemberChange
+	11, // 11: messaging.v1.ConfigChange.left:type_name -> messaging.v1.MemberChange
+	10, // 12: messaging.v1.MemberChange.member:type_name -> messaging.v1.MemberID
 	0,  // 13: messaging.v1.MemberChange.reason:type_name -> messaging.v1.Reason
-	14, // 14: messaging.v1.WatchQuorumResponse.view:type_name -> messaging.v1.QuorumView
-	11, // 15: messaging.v1.QuorumView.ring:type_name -> messaging.v1.RingID
-	15, // 16: messaging.v1.QuorumView.nodes:type_name -> messaging.v1.Node
-	14, // 17: messaging.v1.StatusResponse.view:type_name -> messaging.v1.QuorumView
-	18, // 18: messaging.v1.StatusResponse.links:type_name -> messaging.v1.Link
-	21, // 19: messaging.v1.CmapResponse.entries:type_name -> messaging.v1.CmapEntry
-	21, // 20: messaging.v1.SetCmapRequest.entry:type_name -> messaging.v1.CmapEntry
-	30, // 21: messaging.v1.GroupsResponse.groups:type_name -> messaging.v1.Group
-	31, // 22: messaging.v1.Group.members:type_name -> messaging.v1.GroupMember
-	9,  // 23: messaging.v1.GroupMember.id:type_name -> messaging.v1.MemberID
-	1,  // 24: messaging.v1.Bus.Join:input_type -> messaging.v1.JoinRequest
-	12, // 25: messaging.v1.Bus.WatchQuorum:input_type -> messaging.v1.WatchQuorumRequest
-	16, // 26: messaging.v1.Bus.Status:input_type -> messaging.v1.StatusRequest
-	19, // 27: messaging.v1.Bus.Cmap:input_type -> messaging.v1.CmapRequest
-	22, // 28: messaging.v1.Bus.SetCmap:input_type -> messaging.v1.SetCmapRequest
-	24, // 29: messaging.v1.Bus.SetExpectedVotes:input_type -> messaging.v1.SetExpectedVotesRequest
-	26, // 30: messaging.v1.Bus.SetVotes:input_type -> messaging.v1.SetVotesRequest
-	28, // 31: messaging.v1.Bus.Groups:input_type -> messaging.v1.GroupsRequest
-	32, // 32: messaging.v1.Bus.Reload:input_type -> messaging.v1.ReloadRequest
-	34, // 33: messaging.v1.Bus.Shutdown:input_type -> messaging.v1.ShutdownRequest
-	5,  // 34: messaging.v1.Bus.Join:output_type -> messaging.v1.JoinResponse
-	13, // 35: messaging.v1.Bus.WatchQuorum:output_type -> messaging.v1.WatchQuorumResponse
-	17, // 36: messaging.v1.Bus.Status:output_type -> messaging.v1.StatusResponse
-	20, // 37: messaging.v1.Bus.Cmap:output_type -> messaging.v1.CmapResponse
-	23, // 38: messaging.v1.Bus.SetCmap:output_type -> messaging.v1.SetCmapResponse
-	25, // 39: messaging.v1.Bus.SetExpectedVotes:output_type -> messaging.v1.SetExpectedVotesResponse
-	27, // 40: messaging.v1.Bus.SetVotes:output_type -> messaging.v1.SetVotesResponse
-	29, // 41: messaging.v1.Bus.Groups:output_type -> messaging.v1.GroupsResponse
-	33, // 42: messaging.v1.Bus.Reload:output_type -> messaging.v1.ReloadResponse
-	35, // 43: messaging.v1.Bus.Shutdown:output_type -> messaging.v1.ShutdownResponse
-	34, // [34:44] is the sub-list for method output_type
-	24, // [24:34] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	15, // 14: messaging.v1.WatchQuorumResponse.view:type_name -> messaging.v1.QuorumView
+	12, // 15: messaging.v1.QuorumView.ring:type_name -> messaging.v1.RingID
+	16, // 16: messaging.v1.QuorumView.nodes:type_name -> messaging.v1.Node
+	15, // 17: messaging.v1.StatusResponse.view:type_name -> messaging.v1.QuorumView
+	19, // 18: messaging.v1.StatusResponse.links:type_name -> messaging.v1.Link
+	22, // 19: messaging.v1.CmapResponse.entries:type_name -> messaging.v1.CmapEntry
+	22, // 20: messaging.v1.SetCmapRequest.entry:type_name -> messaging.v1.CmapEntry
+	31, // 21: messaging.v1.GroupsResponse.groups:type_name -> messaging.v1.Group
+	32, // 22: messaging.v1.Group.members:type_name -> messaging.v1.GroupMember
+	10, // 23: messaging.v1.GroupMember.id:type_name -> messaging.v1.MemberID
+	37, // 24: messaging.v1.WatchCmapResponse.changes:type_name -> messaging.v1.CmapChange
+	1,  // 25: messaging.v1.CmapChange.event:type_name -> messaging.v1.CmapEvent
+	22, // 26: messaging.v1.CmapChange.entry:type_name -> messaging.v1.CmapEntry
+	2,  // 27: messaging.v1.Bus.Join:input_type -> messaging.v1.JoinRequest
+	13, // 28: messaging.v1.Bus.WatchQuorum:input_type -> messaging.v1.WatchQuorumRequest
+	17, // 29: messaging.v1.Bus.Status:input_type -> messaging.v1.StatusRequest
+	20, // 30: messaging.v1.Bus.Cmap:input_type -> messaging.v1.CmapRequest
+	23, // 31: messaging.v1.Bus.SetCmap:input_type -> messaging.v1.SetCmapRequest
+	25, // 32: messaging.v1.Bus.SetExpectedVotes:input_type -> messaging.v1.SetExpectedVotesRequest
+	27, // 33: messaging.v1.Bus.SetVotes:input_type -> messaging.v1.SetVotesRequest
+	29, // 34: messaging.v1.Bus.Groups:input_type -> messaging.v1.GroupsRequest
+	35, // 35: messaging.v1.Bus.WatchCmap:input_type -> messaging.v1.WatchCmapRequest
+	38, // 36: messaging.v1.Bus.ClearStats:input_type -> messaging.v1.ClearStatsRequest
+	33, // 37: messaging.v1.Bus.Reload:input_type -> messaging.v1.ReloadRequest
+	40, // 38: messaging.v1.Bus.KillNode:input_type -> messaging.v1.KillNodeRequest
+	42, // 39: messaging.v1.Bus.ReopenLogs:input_type -> messaging.v1.ReopenLogsRequest
+	44, // 40: messaging.v1.Bus.Dump:input_type -> messaging.v1.DumpRequest
+	46, // 41: messaging.v1.Bus.Shutdown:input_type -> messaging.v1.ShutdownRequest
+	6,  // 42: messaging.v1.Bus.Join:output_type -> messaging.v1.JoinResponse
+	14, // 43: messaging.v1.Bus.WatchQuorum:output_type -> messaging.v1.WatchQuorumResponse
+	18, // 44: messaging.v1.Bus.Status:output_type -> messaging.v1.StatusResponse
+	21, // 45: messaging.v1.Bus.Cmap:output_type -> messaging.v1.CmapResponse
+	24, // 46: messaging.v1.Bus.SetCmap:output_type -> messaging.v1.SetCmapResponse
+	26, // 47: messaging.v1.Bus.SetExpectedVotes:output_type -> messaging.v1.SetExpectedVotesResponse
+	28, // 48: messaging.v1.Bus.SetVotes:output_type -> messaging.v1.SetVotesResponse
+	30, // 49: messaging.v1.Bus.Groups:output_type -> messaging.v1.GroupsResponse
+	36, // 50: messaging.v1.Bus.WatchCmap:output_type -> messaging.v1.WatchCmapResponse
+	39, // 51: messaging.v1.Bus.ClearStats:output_type -> messaging.v1.ClearStatsResponse
+	34, // 52: messaging.v1.Bus.Reload:output_type -> messaging.v1.ReloadResponse
+	41, // 53: messaging.v1.Bus.KillNode:output_type -> messaging.v1.KillNodeResponse
+	43, // 54: messaging.v1.Bus.ReopenLogs:output_type -> messaging.v1.ReopenLogsResponse
+	45, // 55: messaging.v1.Bus.Dump:output_type -> messaging.v1.DumpResponse
+	47, // 56: messaging.v1.Bus.Shutdown:output_type -> messaging.v1.ShutdownResponse
+	42, // [42:57] is the sub-list for method output_type
+	27, // [27:42] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_messaging_v1_messaging_proto_init() }
@@ -2331,8 +2935,8 @@ func file_messaging_v1_messaging_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messaging_v1_messaging_proto_rawDesc), len(file_messaging_v1_messaging_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   35,
+			NumEnums:      2,
+			NumMessages:   46,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -35,7 +35,12 @@ const (
 	Bus_SetExpectedVotes_FullMethodName = "/messaging.v1.Bus/SetExpectedVotes"
 	Bus_SetVotes_FullMethodName         = "/messaging.v1.Bus/SetVotes"
 	Bus_Groups_FullMethodName           = "/messaging.v1.Bus/Groups"
+	Bus_WatchCmap_FullMethodName        = "/messaging.v1.Bus/WatchCmap"
+	Bus_ClearStats_FullMethodName       = "/messaging.v1.Bus/ClearStats"
 	Bus_Reload_FullMethodName           = "/messaging.v1.Bus/Reload"
+	Bus_KillNode_FullMethodName         = "/messaging.v1.Bus/KillNode"
+	Bus_ReopenLogs_FullMethodName       = "/messaging.v1.Bus/ReopenLogs"
+	Bus_Dump_FullMethodName             = "/messaging.v1.Bus/Dump"
 	Bus_Shutdown_FullMethodName         = "/messaging.v1.Bus/Shutdown"
 )
 
@@ -65,8 +70,19 @@ type BusClient interface {
 	SetVotes(ctx context.Context, in *SetVotesRequest, opts ...grpc.CallOption) (*SetVotesResponse, error)
 	// Groups lists all process groups with their members.
 	Groups(ctx context.Context, in *GroupsRequest, opts ...grpc.CallOption) (*GroupsResponse, error)
-	// Reload makes all nodes read their configuration file again.
+	// WatchCmap sends the keys that begin with a prefix as they are, then each
+	// change of them. A reader that is too slow for its queue is cut off.
+	WatchCmap(ctx context.Context, in *WatchCmapRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchCmapResponse], error)
+	// ClearStats begins the counters of a part of the statistics anew.
+	ClearStats(ctx context.Context, in *ClearStatsRequest, opts ...grpc.CallOption) (*ClearStatsResponse, error)
+	// Reload makes all nodes change to what their files say now, or none.
 	Reload(ctx context.Context, in *ReloadRequest, opts ...grpc.CallOption) (*ReloadResponse, error)
+	// KillNode makes another node's daemon end, as its administrator would.
+	KillNode(ctx context.Context, in *KillNodeRequest, opts ...grpc.CallOption) (*KillNodeResponse, error)
+	// ReopenLogs makes this node's daemon open its log files anew.
+	ReopenLogs(ctx context.Context, in *ReopenLogsRequest, opts ...grpc.CallOption) (*ReopenLogsResponse, error)
+	// Dump writes what the daemon recorded of the last minutes into a file.
+	Dump(ctx context.Context, in *DumpRequest, opts ...grpc.CallOption) (*DumpResponse, error)
 	// Shutdown makes this node leave the ring and its daemon end.
 	Shutdown(ctx context.Context, in *ShutdownRequest, opts ...grpc.CallOption) (*ShutdownResponse, error)
 }
@@ -171,10 +187,69 @@ func (c *busClient) Groups(ctx context.Context, in *GroupsRequest, opts ...grpc.
 	return out, nil
 }
 
+func (c *busClient) WatchCmap(ctx context.Context, in *WatchCmapRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchCmapResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Bus_ServiceDesc.Streams[2], Bus_WatchCmap_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchCmapRequest, WatchCmapResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Bus_WatchCmapClient = grpc.ServerStreamingClient[WatchCmapResponse]
+
+func (c *busClient) ClearStats(ctx context.Context, in *ClearStatsRequest, opts ...grpc.CallOption) (*ClearStatsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ClearStatsResponse)
+	err := c.cc.Invoke(ctx, Bus_ClearStats_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *busClient) Reload(ctx context.Context, in *ReloadRequest, opts ...grpc.CallOption) (*ReloadResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ReloadResponse)
 	err := c.cc.Invoke(ctx, Bus_Reload_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *busClient) KillNode(ctx context.Context, in *KillNodeRequest, opts ...grpc.CallOption) (*KillNodeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(KillNodeResponse)
+	err := c.cc.Invoke(ctx, Bus_KillNode_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *busClient) ReopenLogs(ctx context.Context, in *ReopenLogsRequest, opts ...grpc.CallOption) (*ReopenLogsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReopenLogsResponse)
+	err := c.cc.Invoke(ctx, Bus_ReopenLogs_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *busClient) Dump(ctx context.Context, in *DumpRequest, opts ...grpc.CallOption) (*DumpResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DumpResponse)
+	err := c.cc.Invoke(ctx, Bus_Dump_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -217,8 +292,19 @@ type BusServer interface {
 	SetVotes(context.Context, *SetVotesRequest) (*SetVotesResponse, error)
 	// Groups lists all process groups with their members.
 	Groups(context.Context, *GroupsRequest) (*GroupsResponse, error)
-	// Reload makes all nodes read their configuration file again.
+	// WatchCmap sends the keys that begin with a prefix as they are, then each
+	// change of them. A reader that is too slow for its queue is cut off.
+	WatchCmap(*WatchCmapRequest, grpc.ServerStreamingServer[WatchCmapResponse]) error
+	// ClearStats begins the counters of a part of the statistics anew.
+	ClearStats(context.Context, *ClearStatsRequest) (*ClearStatsResponse, error)
+	// Reload makes all nodes change to what their files say now, or none.
 	Reload(context.Context, *ReloadRequest) (*ReloadResponse, error)
+	// KillNode makes another node's daemon end, as its administrator would.
+	KillNode(context.Context, *KillNodeRequest) (*KillNodeResponse, error)
+	// ReopenLogs makes this node's daemon open its log files anew.
+	ReopenLogs(context.Context, *ReopenLogsRequest) (*ReopenLogsResponse, error)
+	// Dump writes what the daemon recorded of the last minutes into a file.
+	Dump(context.Context, *DumpRequest) (*DumpResponse, error)
 	// Shutdown makes this node leave the ring and its daemon end.
 	Shutdown(context.Context, *ShutdownRequest) (*ShutdownResponse, error)
 	mustEmbedUnimplementedBusServer()
@@ -255,8 +341,23 @@ func (UnimplementedBusServer) SetVotes(context.Context, *SetVotesRequest) (*SetV
 func (UnimplementedBusServer) Groups(context.Context, *GroupsRequest) (*GroupsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Groups not implemented")
 }
+func (UnimplementedBusServer) WatchCmap(*WatchCmapRequest, grpc.ServerStreamingServer[WatchCmapResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchCmap not implemented")
+}
+func (UnimplementedBusServer) ClearStats(context.Context, *ClearStatsRequest) (*ClearStatsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ClearStats not implemented")
+}
 func (UnimplementedBusServer) Reload(context.Context, *ReloadRequest) (*ReloadResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Reload not implemented")
+}
+func (UnimplementedBusServer) KillNode(context.Context, *KillNodeRequest) (*KillNodeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method KillNode not implemented")
+}
+func (UnimplementedBusServer) ReopenLogs(context.Context, *ReopenLogsRequest) (*ReopenLogsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReopenLogs not implemented")
+}
+func (UnimplementedBusServer) Dump(context.Context, *DumpRequest) (*DumpResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Dump not implemented")
 }
 func (UnimplementedBusServer) Shutdown(context.Context, *ShutdownRequest) (*ShutdownResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Shutdown not implemented")
@@ -408,6 +509,35 @@ func _Bus_Groups_Handler(srv interface{}, ctx context.Context, dec func(interfac
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Bus_WatchCmap_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchCmapRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(BusServer).WatchCmap(m, &grpc.GenericServerStream[WatchCmapRequest, WatchCmapResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Bus_WatchCmapServer = grpc.ServerStreamingServer[WatchCmapResponse]
+
+func _Bus_ClearStats_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ClearStatsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BusServer).ClearStats(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Bus_ClearStats_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BusServer).ClearStats(ctx, req.(*ClearStatsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Bus_Reload_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ReloadRequest)
 	if err := dec(in); err != nil {
@@ -422,6 +552,60 @@ func _Bus_Reload_Handler(srv interface{}, ctx context.Context, dec func(interfac
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(BusServer).Reload(ctx, req.(*ReloadRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Bus_KillNode_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(KillNodeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BusServer).KillNode(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Bus_KillNode_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BusServer).KillNode(ctx, req.(*KillNodeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Bus_ReopenLogs_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReopenLogsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BusServer).ReopenLogs(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Bus_ReopenLogs_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BusServer).ReopenLogs(ctx, req.(*ReopenLogsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Bus_Dump_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DumpRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BusServer).Dump(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Bus_Dump_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BusServer).Dump(ctx, req.(*DumpRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -476,8 +660,24 @@ var Bus_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _Bus_Groups_Handler,
 		},
 		{
+			MethodName: "ClearStats",
+			Handler:    _Bus_ClearStats_Handler,
+		},
+		{
 			MethodName: "Reload",
 			Handler:    _Bus_Reload_Handler,
+		},
+		{
+			MethodName: "KillNode",
+			Handler:    _Bus_KillNode_Handler,
+		},
+		{
+			MethodName: "ReopenLogs",
+			Handler:    _Bus_ReopenLogs_Handler,
+		},
+		{
+			MethodName: "Dump",
+			Handler:    _Bus_Dump_Handler,
 		},
 		{
 			MethodName: "Shutdown",
@@ -494,6 +694,11 @@ var Bus_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "WatchQuorum",
 			Handler:       _Bus_WatchQuorum_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "WatchCmap",
+			Handler:       _Bus_WatchCmap_Handler,
 			ServerStreams: true,
 		},
 	},
