@@ -11,9 +11,7 @@ import (
 // createRing makes the commit token of the next ring; I am its lowest member.
 func (c *Core) createRing(members nodeSet) {
 	seq := c.maxRingSeq + 4
-	if c.heardOf(seq); seq > c.durable {
-		c.maxRingSeq = seq - 4
-		c.notice("waiting_for_disk", "", "", "the number of the next ring is not durable yet")
+	if c.waitsForDisk(seq) {
 		return
 	}
 	ct := &wire.Commit{
@@ -30,7 +28,7 @@ func (c *Core) createRing(members nodeSet) {
 func (c *Core) onCommit(ct *wire.Commit) {
 	members := commitNodes(ct)
 	if c.state == Gather {
-		if c.heardOf(ct.Ring.Seq); ct.Ring.Seq > c.durable {
+		if c.heardOf(ct.Ring.Seq); c.waitsForDisk(ct.Ring.Seq) {
 			return // it is sent again, and may be durable then
 		}
 	}
@@ -68,6 +66,7 @@ func (c *Core) enterCommit(ct *wire.Commit) {
 	c.newMemb = commitNodes(ct)
 	c.bury(c.ring)
 	c.ring = ct.Ring
+	c.heardOf(c.ring.Seq)
 	e := &ct.Members[ct.Filled]
 	e.OldRing, e.Aru, e.High = c.oldRing, c.cur.aru, c.cur.high
 	ct.Filled++

@@ -48,6 +48,7 @@ type Core struct {
 	maxRingSeq    uint64        // highest ring sequence ever heard of
 	reserved      uint64        // ring sequences up to here were asked to be persisted
 	durable       uint64        // ring sequences up to here are persisted
+	diskWait      int           // how often more of them were needed
 	reports       reports       // whom others do not hear
 	doubts        []doubt       // newcomers in the light of that
 	asked         time.Duration // when I asked for more of it
@@ -195,7 +196,26 @@ func (c *Core) reserve() {
 
 func (c *Core) persisted(seq uint64) {
 	c.durable = max(c.durable, seq)
+	waited := c.diskWait > 0
+	c.diskWait = 0
+	if waited && c.state == Gather {
+		c.sendJoin()
+	}
 	c.checkConsensus()
+}
+
+// diskPatience is how often a number is missed before it is worth a notice.
+const diskPatience = 3
+
+// waitsForDisk tells whether the number of a ring is not durable yet.
+func (c *Core) waitsForDisk(seq uint64) bool {
+	if seq <= c.durable {
+		return false
+	}
+	if c.diskWait++; c.diskWait == diskPatience {
+		c.notice("waiting_for_disk", "", "", "the number of the next ring is not durable yet")
+	}
+	return true
 }
 
 // heardOf takes note of a ring number.

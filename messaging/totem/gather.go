@@ -49,8 +49,8 @@ func (c *Core) startJoin() {
 }
 
 func (c *Core) sendJoin() {
-	if c.state != Gather {
-		return
+	if c.state != Gather || c.waitsForDisk(c.maxRingSeq+4) {
+		return // who cannot keep his word must not give it
 	}
 	c.stats.JoinsSent++
 	j := wire.Join{RingSeq: c.ring.Seq, Proc: c.proc, Failed: c.failed, Deaf: c.suspects}
@@ -81,7 +81,9 @@ func (c *Core) onJoin(from messaging.NodeID, j *wire.Join) {
 		if nodeSet(j.Failed).has(c.self) || (c.memb.has(from) && j.RingSeq < c.ring.Seq) {
 			return
 		}
-		if !c.memb.has(from) && (j.Leave || c.penalties.ignored(from, c.now) || !c.admits(from, nodeSet(j.Proc).minus(j.Failed))) {
+		// A restarted node brings a higher ring number. It is made durable first,
+		// then the ring stops for the newcomer; JOIN is sent again till then.
+		if !c.memb.has(from) && (j.Leave || c.waitsForDisk(j.RingSeq+4) || c.penalties.ignored(from, c.now) || !c.admits(from, nodeSet(j.Proc).minus(j.Failed))) {
 			return
 		}
 	case Commit, Recovery:
@@ -207,6 +209,10 @@ func (c *Core) onMergeDetect(from messaging.NodeID, m *wire.MergeDetect) {
 		c.answer()
 	}
 	ring := m.Ring
+	if ring.Seq > wire.MaxRingSeq {
+		return
+	}
+	c.heardOf(ring.Seq)
 	if ring == c.ring || ring == c.oldRing {
 		return
 	}
@@ -221,7 +227,7 @@ func (c *Core) onMergeDetect(from messaging.NodeID, m *wire.MergeDetect) {
 		if c.memb.has(from) && ring.Seq < c.ring.Seq {
 			return // late
 		}
-		if !c.memb.has(from) && (c.penalties.ignored(from, c.now) || !c.admits(from, m.Members)) {
+		if !c.memb.has(from) && (c.waitsForDisk(ring.Seq+4) || c.penalties.ignored(from, c.now) || !c.admits(from, m.Members)) {
 			return
 		}
 	case Gather:

@@ -27,6 +27,7 @@ type script struct {
 	hosts []*sim.Host
 	cores []*Core
 	disks []uint64
+	slow  []bool // disks that do not answer
 	out   strings.Builder
 	drops []*dropRule
 	show  map[string]bool // kinds of actions to print
@@ -51,6 +52,7 @@ func newScript(nodes int, change func(*Config)) *script {
 		s.hosts = append(s.hosts, sim.NewHost(s.w))
 	}
 	s.cores, s.disks, s.gen = make([]*Core, nodes), make([]uint64, nodes), make([][numTimers]int, nodes)
+	s.slow = make([]bool, nodes)
 	s.net = sim.NewNetwork(s.w, s.hosts)
 	s.net.SetFaults(sim.Faults{MinDelay: time.Millisecond, MaxDelay: time.Millisecond})
 	s.net.Drop = s.drop
@@ -120,7 +122,9 @@ func (s *script) step(i int, ev Event) {
 			s.gen[i][a.ID]++
 		case *PersistRingSeq:
 			kind = "persist"
-			s.disks[i], durable = a.Seq, a.Seq
+			if !s.slow[i] {
+				s.disks[i], durable = a.Seq, a.Seq
+			}
 		case *Deliver:
 			kind = "deliver"
 		case *ConfChange:
@@ -154,6 +158,7 @@ func ints(args []string) (out []int) {
 //	pause N             resume N                     suspect N X…   clear N X
 //	inject TO FROM TYPE key=value…                   show KIND…
 //	state               stats N FIELD…               syncdone N
+//	disk N slow|fast    reconfigure N setting=value…
 func (s *script) run(t *testing.T, line string) {
 	f := strings.Fields(line)
 	args := ints(f[1:])
@@ -231,6 +236,21 @@ func (s *script) run(t *testing.T, line string) {
 		s.step(args[0], &SuspectCleared{Node: messaging.NodeID(args[1] + 1)})
 	case "inject":
 		s.step(args[0], &Recv{From: messaging.NodeID(args[1] + 1), Packet: packet(t, s.cores[args[0]], f[3:])})
+	case "disk":
+		i := args[0]
+		if s.slow[i] = f[2] == "slow"; !s.slow[i] {
+			s.disks[i] = s.cores[i].reserved
+			s.step(i, &Persisted{Seq: s.disks[i]})
+		}
+	case "reconfigure":
+		cfg := s.cfg
+		for _, a := range f[2:] {
+			k, v, _ := strings.Cut(a, "=")
+			set(t, &cfg, k, v)
+		}
+		for _, i := range args {
+			s.step(i, &Reconfigure{Config: cfg})
+		}
 	case "syncdone":
 		s.step(args[0], &SyncDone{})
 	case "show":
@@ -344,28 +364,34 @@ func nodesOf(t *testing.T, d *datadriven.TestData) int {
 
 // configure reads settings such as token=300ms or window=2.
 func configure(t *testing.T, c *Config, d *datadriven.TestData) {
-	v := reflect.ValueOf(c).Elem()
 	for _, a := range d.CmdArgs {
-		field := v.FieldByName(a.Key)
-		if !field.IsValid() || len(a.Vals) != 1 {
-			continue
+		if len(a.Vals) == 1 {
+			set(t, c, a.Key, a.Vals[0])
 		}
-		switch field.Interface().(type) {
-		case time.Duration:
-			dur, err := time.ParseDuration(a.Vals[0])
-			if err != nil {
-				t.Fatal(err)
-			}
-			field.SetInt(int64(dur))
-		case int:
-			n, err := strconv.Atoi(a.Vals[0])
-			if err != nil {
-				t.Fatal(err)
-			}
-			field.SetInt(int64(n))
-		case bool:
-			field.SetBool(a.Vals[0] == "true")
+	}
+}
+
+// set changes the setting of a name, if there is one.
+func set(t *testing.T, c *Config, name, value string) {
+	field := reflect.ValueOf(c).Elem().FieldByName(name)
+	if !field.IsValid() {
+		return
+	}
+	switch field.Interface().(type) {
+	case time.Duration:
+		dur, err := time.ParseDuration(value)
+		if err != nil {
+			t.Fatal(err)
 		}
+		field.SetInt(int64(dur))
+	case int:
+		n, err := strconv.Atoi(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		field.SetInt(int64(n))
+	case bool:
+		field.SetBool(value == "true")
 	}
 }
 

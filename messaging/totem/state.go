@@ -80,7 +80,7 @@ func (c *Core) archiveMembership(a *archive) {
 	num(a, &c.deadNext)
 	a.nodes(&c.memb, &c.newMemb, &c.transMemb, &c.proc, &c.failed, &c.consensus, &c.announced, &c.suspects)
 	nums(a, &c.maxRingSeq, &c.reserved, &c.durable, &c.lastCommitSeq)
-	num(a, &c.joins)
+	nums(a, &c.joins, &c.diskWait)
 	c.reports.archive(a)
 	nums(a, &c.asked, &c.answered)
 	n := a.count(len(c.doubts), MaxNodes)
