@@ -54,6 +54,16 @@ func (c *Core) doubted(n messaging.NodeID) bool {
 	return false
 }
 
+// refused gives the newcomers that are not let in now.
+func (c *Core) refused() (set nodeSet) {
+	for i := range c.doubts {
+		if d := &c.doubts[i]; c.now-d.last <= c.cfg.Token && !c.memb.has(d.node) {
+			set = set.with(d.node)
+		}
+	}
+	return set
+}
+
 // ask makes all nodes say anew whom they do not hear: what keeps a newcomer out
 // may be over, and the word of it lost.
 func (c *Core) ask() {
@@ -150,6 +160,9 @@ func (c *Core) admits(from messaging.NodeID, others nodeSet) bool {
 		return true
 	}
 	settled := c.doubted(from)
+	for _, n := range all.minus(best).minus(c.memb) {
+		c.doubted(n)
+	}
 	if !best.has(c.self) || !best.better(c.memb) || !settled {
 		c.ask()
 		return false

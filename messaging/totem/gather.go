@@ -222,6 +222,9 @@ func (c *Core) onMergeDetect(from messaging.NodeID, m *wire.MergeDetect) {
 			return // late: a ring that I was to be in cannot be alive without me
 		}
 	}
+	if nodeSet(m.Refused).has(c.self) {
+		return // it would not answer
+	}
 	switch c.state {
 	case Operational:
 		if c.memb.has(from) && ring.Seq < c.ring.Seq {
@@ -295,7 +298,7 @@ func (c *Core) heard(n messaging.NodeID) {
 
 // callForMerge tells all who hear it of this ring.
 func (c *Core) callForMerge(ask bool) {
-	m := wire.MergeDetect{Ring: c.ring, Members: c.memb, Deaf: c.suspects, Ask: ask}
+	m := wire.MergeDetect{Ring: c.ring, Members: c.memb, Deaf: c.suspects, Refused: c.refused(), Ask: ask}
 	c.out.send(0, m.Append(make([]byte, 0, m.Size())), false)
 }
 

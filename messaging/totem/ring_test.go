@@ -315,7 +315,7 @@ func packet(t *testing.T, c *Core, f []string) []byte {
 		m := wire.Mcast{Ring: ring, Seq: num("seq", 1), Origin: messaging.NodeID(num("origin", 2)), Payload: []byte(kv["payload"])}
 		return m.Append(nil)
 	case "merge_detect":
-		return (&wire.MergeDetect{Ring: ring, Members: set("members"), Deaf: set("deaf")}).Append(nil)
+		return (&wire.MergeDetect{Ring: ring, Members: set("members"), Deaf: set("deaf"), Refused: set("refused")}).Append(nil)
 	case "hold_cancel":
 		return wire.HoldCancel{Ring: ring}.Append(nil)
 	case "join":

@@ -14,6 +14,7 @@ type MergeDetect struct {
 	Ring    messaging.RingID
 	Members []messaging.NodeID // of the ring, strictly ascending
 	Deaf    []messaging.NodeID // whom the sender does not hear, strictly ascending
+	Refused []messaging.NodeID // for whom there is no place on the ring, strictly ascending
 	Ask     bool               // the receiver is to answer with its own
 }
 
@@ -24,12 +25,12 @@ func (m *MergeDetect) Append(b []byte) []byte {
 		flags |= flagAsk
 	}
 	b = putRing(putHeader(b, TypeMergeDetect, flags), m.Ring)
-	return putNodes(putNodes(b, m.Members), m.Deaf)
+	return putNodes(putNodes(putNodes(b, m.Members), m.Deaf), m.Refused)
 }
 
 // Size gives the length of the packet.
 func (m *MergeDetect) Size() int {
-	return mergeDetectFixed + nodesSize(m.Members) + nodesSize(m.Deaf)
+	return mergeDetectFixed + nodesSize(m.Members) + nodesSize(m.Deaf) + nodesSize(m.Refused)
 }
 
 // DecodeMergeDetect reads a MergeDetect packet.
@@ -39,7 +40,7 @@ func DecodeMergeDetect(b []byte) (MergeDetect, error) {
 		return MergeDetect{}, err
 	}
 	m := MergeDetect{Ring: getRing(b[4:]), Ask: flags&flagAsk != 0}
-	if err := getLists(b[mergeDetectFixed:], &m.Members, &m.Deaf); err != nil {
+	if err := getLists(b[mergeDetectFixed:], &m.Members, &m.Deaf, &m.Refused); err != nil {
 		return MergeDetect{}, err
 	}
 	return m, nil

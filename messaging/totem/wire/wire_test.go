@@ -100,7 +100,7 @@ func TestJoinComesBackAsItWent(t *testing.T) {
 
 func TestMergeDetectComesBackAsItWent(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		want := MergeDetect{Ring: genRing(t), Members: genNodes(t, "members"), Deaf: genNodes(t, "deaf"), Ask: rapid.Bool().Draw(t, "ask")}
+		want := MergeDetect{Ring: genRing(t), Members: genNodes(t, "members"), Deaf: genNodes(t, "deaf"), Refused: genNodes(t, "refused"), Ask: rapid.Bool().Draw(t, "ask")}
 		packet := want.Append(nil)
 		if len(packet) != want.Size() {
 			t.Fatalf("%d bytes, announced %d", len(packet), want.Size())
@@ -253,7 +253,7 @@ func corpus(f *testing.F) {
 	m := Mcast{Ring: ring, Seq: 9, Origin: 2, Payload: []byte("payload")}
 	f.Add(m.Append(nil))
 	f.Add((&Mcast{Ring: ring, Seq: 9, Origin: 2, Recovery: true, Payload: m.Append(nil)}).Append(nil))
-	f.Add((&MergeDetect{Ring: ring, Members: []messaging.NodeID{1, 3}, Deaf: []messaging.NodeID{2}, Ask: true}).Append(nil))
+	f.Add((&MergeDetect{Ring: ring, Members: []messaging.NodeID{1, 3}, Deaf: []messaging.NodeID{2}, Refused: []messaging.NodeID{9}, Ask: true}).Append(nil))
 	f.Add(HoldCancel{Ring: ring}.Append(nil))
 	f.Add((&Join{RingSeq: 4, Proc: []messaging.NodeID{1, 2, 3}, Failed: []messaging.NodeID{3}, Deaf: []messaging.NodeID{2, 300}, Leave: true}).Append(nil))
 	f.Add((&Commit{Ring: ring, Filled: 1, Members: []CommitMember{{Node: 1, Aru: 1, High: 2}, {Node: 2}}}).Append(nil))
