@@ -342,3 +342,26 @@ func BenchmarkSealOpen1400(bm *testing.B) {
 		}
 	}
 }
+
+// Node 2 runs on while node 1 restarts: what node 2 sealed for the former life of
+// node 1 is not for its present one, though node 2's boot and key are the same.
+func TestARestartedReceiverTakesNoPacketsFromBeforeItsStart(t *testing.T) {
+	a, b := newGuard(t, 1, 7, "c"), newGuard(t, 2, 7, "c")
+	shake(t, a, b)
+	var recorded [][]byte
+	for range 20 {
+		recorded = append(recorded, seal(t, b, 0, "before"))
+	}
+	a2 := newGuard(t, 1, 7, "c")
+	shake(t, a2, b)
+	for i, p := range recorded {
+		_, err := open(a2, p)
+		if err == nil {
+			t.Fatalf("packet %d from before the start is taken", i)
+		}
+		wantReason(t, err, Replay)
+	}
+	if o, err := open(a2, seal(t, b, 0, "after")); err != nil || string(o.Plain) != "after" {
+		t.Errorf("a packet from after the start: %v", err)
+	}
+}

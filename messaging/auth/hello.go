@@ -80,7 +80,11 @@ func (g *Guard) helloLocked(p *peer, s *session, h hello) (newBoot, reply bool) 
 	if _, err := io.ReadFull(g.cfg.Rand, p.challenge[:]); err != nil {
 		return false, reply
 	}
-	newBoot = s != p.proven
+	if newBoot = s != p.proven; newBoot {
+		// What the sender sealed before it answered may be a recording from the
+		// time before this node started.
+		s.win.close()
+	}
 	p.proven, p.unproven = s, nil
 	return newBoot, reply || newBoot
 }

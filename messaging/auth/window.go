@@ -12,14 +12,18 @@ const windowWords = windowBits/64 + 1
 // A window remembers which of the last counters were seen. The zero value has
 // seen nothing; counters begin with 1.
 type window struct {
-	top  uint64
-	bits [windowWords]uint64
+	top   uint64
+	floor uint64 // nothing up to here is fresh any more
+	bits  [windowWords]uint64
 }
+
+// close makes all that is older than the newest stale.
+func (w *window) close() { w.floor = w.top }
 
 // fresh tells whether counter n was not seen and is not too old.
 func (w *window) fresh(n uint64) bool {
 	switch {
-	case n == 0:
+	case n == 0 || n <= w.floor:
 		return false
 	case n > w.top:
 		return true

@@ -88,6 +88,7 @@ type node struct {
 	down   []bool // suspicions told
 
 	digests  []uint64
+	writes   uint64             // of the ring number, in this life
 	recorder *recorder.Recorder // nil: nothing is recorded
 	groups   *groups            // nil: the application is a simple one
 	wire     *sealedWire        // nil: packets travel in the clear
@@ -105,6 +106,7 @@ type cluster struct {
 	// diskDelay is the longest that a write takes.
 	diskDelay time.Duration
 	cover     *coverage
+	watch     watcher
 	// record gives each node a recorder, grouped an application with process
 	// groups, sealed seals and a link layer.
 	record, grouped, sealed bool
@@ -115,6 +117,7 @@ type cluster struct {
 func newCluster(seed uint64, n int, cfg totem.Config) *cluster {
 	c := &cluster{w: sim.New(seed), cfg: cfg, check: newChecker(), cover: newCoverage()}
 	c.check.holdSync = cfg.HoldForSync
+	c.watch = watcher{c: c, window: cfg.Window}
 	hosts := make([]*sim.Host, n)
 	for i := range hosts {
 		hosts[i] = sim.NewHost(c.w)
@@ -156,7 +159,7 @@ func (n *node) start(lostDisk bool) {
 	if lostDisk {
 		n.disk = uint64(max(n.c.w.Now()+n.wall, 0)/time.Millisecond) << 20
 	}
-	n.recorder, n.groups, n.wire, n.digests = nil, nil, nil, nil
+	n.recorder, n.groups, n.wire, n.digests, n.writes = nil, nil, nil, nil, 0
 	if n.c.record {
 		n.recorder = recorder.New(recorder.MinSegment)
 	}
@@ -272,6 +275,7 @@ func (n *node) step(ev totem.Event) {
 // persist writes to the disk, which takes a while; a crash loses what is under
 // way. Writes end in the order in which they were asked for.
 func (n *node) persist(seq uint64) {
+	n.writes++
 	n.diskFree = max(n.diskFree, n.c.w.Now()) + n.c.w.Between(0, n.c.diskDelay)
 	n.host.After(n.diskFree-n.c.w.Now(), func() {
 		n.disk = max(n.disk, seq)
@@ -280,6 +284,7 @@ func (n *node) persist(seq uint64) {
 }
 
 func (n *node) transmit(a *totem.Send) {
+	n.c.watch.sent(n, a)
 	if n.wire != nil {
 		n.wire.send(a)
 		return

@@ -189,6 +189,7 @@ func (s *scenario) play() (*cluster, result) {
 	c.check.finish()
 	for _, n := range c.nodes {
 		n.replay()
+		n.written()
 	}
 	res := result{
 		hash: c.w.Hash(), steps: c.w.Steps(), rings: len(c.check.rings), delivered: len(c.check.tagged),
@@ -374,6 +375,7 @@ func (s *scenario) reconfigure(c *cluster) {
 	if s.bigBody && cfg.Window <= s.nodes {
 		cfg.Window += s.nodes
 	}
+	c.watch.window = max(c.watch.window, cfg.Window)
 	for _, n := range c.nodes {
 		if n.host.Up() {
 			n.host.After(c.w.Between(0, s.cfg.Token), func() { n.step(&totem.Reconfigure{Config: cfg}) })
@@ -466,6 +468,7 @@ func (s *scenario) recover(c *cluster) {
 	if c.failed() {
 		return
 	}
+	c.watch.calm = true
 	for _, n := range c.nodes {
 		for range 3 {
 			if n.groups != nil {

@@ -234,6 +234,29 @@ func TestIdleRingIsQuiet(t *testing.T) {
 	}
 }
 
+// A token that was sent again, or that the network doubled, moves nothing: the
+// ring is as quiet as without.
+func TestDuplicatesDoNotDisturbAnIdleRing(t *testing.T) {
+	c, _ := formed(t, 1, 3, 0)
+	f := lan
+	f.Duplicate = 0.5
+	c.net.SetFaults(f)
+	c.w.Run(c.w.Now()+3*time.Second, nil)
+	var before [3]totem.Stats
+	for i, n := range c.nodes {
+		before[i] = n.core.Stats()
+	}
+	c.w.Run(c.w.Now()+20*time.Second, nil)
+	for i, n := range c.nodes {
+		st := n.core.Stats()
+		tokens, want := st.TokensReceived-before[i].TokensReceived, uint64(20*time.Second/(203*time.Millisecond))
+		if st.TokensDuplicate == 0 || st.TokenRetransmits != before[i].TokenRetransmits || tokens < want-3 || tokens > want+3 {
+			t.Errorf("node %d: %d tokens in 20 s, want %d; %d duplicates, %d sent again", n.id, tokens, want, st.TokensDuplicate, st.TokenRetransmits-before[i].TokenRetransmits)
+		}
+	}
+	done(t, c)
+}
+
 // Large rings on a network that loses one packet in a thousand.
 func TestManyNodesFormARing(t *testing.T) {
 	for _, nodes := range []int{32, 64, 128} {
