@@ -22,30 +22,65 @@ import (
 // moment at which a ring of three with messages under way is disturbed. Chance
 // hits the few packets of a recovery too seldom.
 type adversary struct {
-	disturb string
+	disturb disturbance
 	lost    []int
 	late    time.Duration // not lost, but so late; 0: lost
 }
 
-var disturbances = []string{"crash 1", "crash 3", "restart 1", "restart 2", "leave 2", "merge", "flap"}
+// A disturbance is what happens to a ring of so many nodes when the adversary
+// begins: nothing but its formation, nothing at all, or a change of the ring.
+type disturbance struct {
+	nodes int
+	what  string
+}
+
+var disturbances = []disturbance{
+	{3, "form"},
+	{3, "steady"},
+	{3, "crash 1"},
+	{3, "crash 3"},
+	{3, "restart 1"},
+	{3, "restart 2"},
+	{3, "leave 2"},
+	{3, "merge"},
+	{3, "flap"},
+	{2, "form"},
+	{2, "steady"},
+	{2, "crash 2"},
+	{2, "restart 1"},
+	{2, "leave 2"},
+	{2, "merge"},
+	{2, "flap"},
+}
 
 func (a adversary) String() string {
-	return fmt.Sprintf("%s losing packets %v, late %v", a.disturb, a.lost, a.late)
+	return fmt.Sprintf("%d nodes, %s, losing packets %v, late %v", a.disturb.nodes, a.disturb.what, a.lost, a.late)
 }
 
 func (a adversary) run() []string {
-	cfg := totem.DefaultConfig(1, 3)
+	faults, _ := a.play()
+	return faults
+}
+
+// play also tells how many packets the adversary saw until all was over.
+func (a adversary) play() ([]string, int) {
+	n := a.disturb.nodes
+	cfg := totem.DefaultConfig(1, n)
 	cfg.Token, cfg.MTU, cfg.MaxMessages = 300*time.Millisecond, 300, 3
-	c := newCluster(7, 3, cfg)
+	c := newCluster(7, n, cfg)
 	c.net.SetFaults(sim.Faults{MinDelay: 200 * time.Microsecond, MaxDelay: 200 * time.Microsecond})
+	var seen *int
+	if a.disturb.what == "form" {
+		seen = a.begin(c)
+	}
 	for _, n := range c.nodes {
 		n.start(false)
 	}
-	if !c.w.Run(time.Second, c.whole) {
-		return []string{"no ring to begin with"}
+	if !c.w.Run(c.w.Now()+5*time.Second, c.whole) {
+		return []string{"no ring to begin with"}, 0
 	}
-	if a.disturb == "merge" {
-		c.net.Partition([]int{0, 1, 1})
+	if a.disturb.what == "merge" {
+		c.net.Partition([]int{0, 1, 1}[:n])
 		c.w.Run(c.w.Now()+2*time.Second, nil)
 		c.net.Heal()
 	}
@@ -55,17 +90,8 @@ func (a adversary) run() []string {
 		}
 		c.w.Run(c.w.Now()+300*time.Microsecond, nil)
 	}
-	seen, next := 0, 0
-	c.net.Drop = func(from, to int, packet []byte) bool {
-		seen++
-		if next == len(a.lost) || a.lost[next] != seen-1 {
-			return false
-		}
-		next++
-		if a.late > 0 {
-			c.w.After(a.late, func() { c.nodes[to].host.Do(func() { c.net.Recv(from, to, packet) }) })
-		}
-		return true
+	if a.disturb.what != "form" {
+		seen = a.begin(c)
 	}
 	for i, n := range c.nodes {
 		n.submit(150 + i) // packets that are under way at the blow count too
@@ -80,7 +106,24 @@ func (a adversary) run() []string {
 	if ok {
 		c.check.everythingArrived()
 	}
-	return c.check.faults
+	return c.check.faults, *seen
+}
+
+// begin counts packets from here on and takes its own.
+func (a adversary) begin(c *cluster) *int {
+	seen, next := 0, 0
+	c.net.Drop = func(from, to int, packet []byte) bool {
+		seen++
+		if next == len(a.lost) || a.lost[next] != seen-1 {
+			return false
+		}
+		next++
+		if a.late > 0 {
+			c.w.After(a.late, func() { c.nodes[to].host.Do(func() { c.net.Recv(from, to, packet) }) })
+		}
+		return true
+	}
+	return &seen
 }
 
 func (a adversary) strike(c *cluster) {
@@ -91,13 +134,14 @@ func (a adversary) strike(c *cluster) {
 			}
 		}
 	}
-	switch a.disturb {
-	case "crash 1", "crash 3":
-		i := int(a.disturb[6] - '1')
+	what := a.disturb.what
+	switch what {
+	case "crash 1", "crash 2", "crash 3":
+		i := int(what[6] - '1')
 		c.nodes[i].crash()
 		suspects(i)
 	case "restart 1", "restart 2":
-		n := c.nodes[a.disturb[8]-'1']
+		n := c.nodes[what[8]-'1']
 		n.crash()
 		n.start(false)
 	case "leave 2":
@@ -135,7 +179,7 @@ func TestEveryLossIsSurvived(t *testing.T) {
 		}
 		percent = n
 	}
-	singles, pairs, triples := 200*percent/100, 60*percent/100, 16*percent/100
+	singles, pairs, triples := 200*percent/100, 60*percent/100, 40*percent/100
 	work := make(chan adversary, 64)
 	var wg sync.WaitGroup
 	var runs, bad atomic.Int64
@@ -154,6 +198,8 @@ func TestEveryLossIsSurvived(t *testing.T) {
 		})
 	}
 	for _, d := range disturbances {
+		_, packets := adversary{d, nil, 0}.play()
+		t.Logf("%d nodes, %s: %d packets until all is settled; each lost of %d, pairs of %d, triples of %d", d.nodes, d.what, packets, singles, pairs, triples)
 		for i := range max(singles, pairs, triples) {
 			if i < singles {
 				work <- adversary{d, []int{i}, 0}
