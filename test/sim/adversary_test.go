@@ -179,7 +179,7 @@ func TestEveryLossIsSurvived(t *testing.T) {
 		}
 		percent = n
 	}
-	singles, pairs, triples := 200*percent/100, 60*percent/100, 40*percent/100
+	singles, pairs, triples := 200*percent/100, 60*percent/100, 28*percent/100
 	work := make(chan adversary, 64)
 	var wg sync.WaitGroup
 	var runs, bad atomic.Int64
