@@ -184,7 +184,13 @@ func (c *Core) Regular(ring messaging.RingID, members []messaging.NodeID, extra 
 	c.ring, c.nodes = ring, slices.Sorted(maps.Keys(now))
 	c.syncing, c.got, c.waits, c.mark = true, map[messaging.NodeID]message{}, nil, 0
 	c.trans = setOf([]messaging.NodeID{c.self})
-	return append(out, &Submit{Body: encodeSync(ring, extra, c.locals(c.self)), Sync: true})
+	return append(out, c.Word(extra))
+}
+
+// Word makes this node's sync message of the present round with another opaque
+// part: for callers that keep back the one of [Core.Regular].
+func (c *Core) Word(extra []byte) *Submit {
+	return &Submit{Body: encodeSync(c.ring, extra, c.locals(c.self)), Sync: true}
 }
 
 // dropUnknown removes the members on nodes that are not known.

@@ -100,12 +100,9 @@ func (e *Engine) confChange(c *totem.ConfChange) {
 	e.ring, e.ringSet = c.Ring, slices.Clone(c.Members)
 	e.publishMembers(c)
 	e.actReload(e.reload.core.Changing(c.Ring))
-	extra, err := encodeExtra(extra{Info: e.votes.Info(), ConfVersion: e.cfg.ConfVersion, Name: e.cfg.Name, Stamp: e.reload.core.Stamp()})
-	if err != nil {
-		e.fail(err)
-		return
-	}
-	e.actGroups(e.groups.Regular(c.Ring, c.Members, extra))
+	round := e.groups.Regular(c.Ring, c.Members, nil)
+	e.actGroups(round[:len(round)-1]) // the last is this node's word: see holdSync
+	e.holdSync(c)
 }
 
 // send queues a packet of the ring: to one node on the best path, to all nodes
@@ -366,6 +363,9 @@ func (e *Engine) notice(n *totem.Notice) {
 	switch n.Name {
 	case "state_changed":
 		e.cfg.Log.Debug("ring state changed", "from", n.From, "to", n.To, "cause", n.Why)
+		if n.From == "operational" {
+			e.arbitration.lease.Part()
+		}
 		if n.From == "operational" && n.To == "gather" && strings.Contains(n.Why, "token") {
 			e.stats.tokenLost++
 			e.announce("notice", "TOTEM", "A processor failed, forming new configuration: token timed out (%dms), waiting %dms for consensus.",

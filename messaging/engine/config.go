@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"time"
 
 	"github.com/quorate/quorate/internal/clock"
 	"github.com/quorate/quorate/messaging"
@@ -58,6 +59,12 @@ type Config struct {
 	// written to; without it they are not.
 	Recorder int
 	DumpDir  string
+	// Device is the arbitration device, Lease how long a node may take itself for
+	// quorate after the last token (0: as long as the ring takes to notice).
+	Device DeviceConfig
+	Lease  time.Duration
+	// Tracker keeps the highest expected votes; nil forgets them.
+	Tracker Tracker
 	// Digest stands for what the configuration says about the whole cluster.
 	Digest reload.Digest
 	// Read reads the node's configuration anew, for a reload; nil refuses one.

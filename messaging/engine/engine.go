@@ -71,6 +71,8 @@ type Engine struct {
 	cleared  map[string]uint64 // counters as they were when they were cleared
 	missed   []missed          // delays of the own scheduling, newest first
 	trouble  error             // ends Run
+
+	arbitration arbitration
 }
 
 // A peer is another node, configured or met.
@@ -107,6 +109,7 @@ func New(cfg Config) (*Engine, error) {
 		e.recorder = recorder.New(cfg.Recorder)
 	}
 	e.views.init()
+	e.arbitration.lease = quorum.NewLease(cfg.Lease)
 	e.known.present.Store(sourcesOf(&cfg))
 	e.reload = reloading{core: reload.New(cfg.Self, cfg.Digest), apply: make(chan struct{}, 1)}
 	var err error
@@ -178,6 +181,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.announce("notice", "MAIN", "Corosync Cluster Engine ('%s'): started and ready to provide service.", e.cfg.Version)
 	e.wg.Add(1)
 	go e.reserve(saved)
+	e.runArbiter(ctx)
 	e.tick()
 	for e.trouble == nil {
 		select {

@@ -43,6 +43,7 @@ func (e *Engine) stepCore(ev totem.Event) []totem.Action {
 	}()
 	actions := ring.Step(e.recorder, e.core, now, ev)
 	done = true
+	e.tokenSeen()
 	return actions
 }
 

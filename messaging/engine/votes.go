@@ -40,6 +40,8 @@ type operation struct {
 	Node  messaging.NodeID
 	Value uint32
 	Ask   uint64 // the origin's, to answer its caller
+	// Info is what opInfo tells.
+	Info *quorum.Info
 	// Reload is the message of opReload.
 	Reload *reload.Message
 }
@@ -51,6 +53,8 @@ const (
 	opCancelWFA = 3
 	opReload    = 4
 	opKill      = 5
+	opInfo      = 6
+	opWindow    = 7
 )
 
 var handle codec.MsgpackHandle
@@ -98,6 +102,8 @@ func (e *Engine) synced(s *cpg.Synced) {
 			e.announce("error", "CMAP", "Received config version (%d) is different than my config version (%d)!", x.ConfVersion, e.cfg.ConfVersion)
 		}
 	}
+	e.arbitration.denied = false
+	e.arbitration.lease.View()
 	e.actQuorum(e.votes.Synced(s.Ring.Seq, s.Members, infos))
 	e.announce("notice", "QUORUM", "Members[%d]:%s", len(s.Members), idList(s.Members))
 	e.actReload(e.reload.core.Synced(s.Ring, s.Members, stamps))
@@ -111,12 +117,16 @@ func (e *Engine) actQuorum(as []quorum.Action) {
 				e.window.Stop()
 			}
 			e.window = e.cfg.Clock.AfterFunc(a.After, func() {
-				e.post(func() { e.actQuorum(e.votes.WindowExpired()) })
+				e.post(func() { e.orderOwn(operation{Op: opWindow}) })
 			})
 		case *quorum.StopWindow:
 			if e.window != nil {
 				e.window.Stop()
 			}
+		case *quorum.Tell:
+			e.tell()
+		case *quorum.Track:
+			e.track(a.Votes)
 		case *quorum.Waiting:
 			e.announce("notice", "VOTEQ", "Waiting for all cluster members. Current votes: %d expected_votes: %d", a.Total, a.Expected)
 		}
@@ -140,8 +150,16 @@ func (e *Engine) service(s *cpg.Service) {
 			e.cfg.Log.Info("expected votes changed", "to", op.Value, "node", uint32(s.From))
 		}
 	case opVotes:
-		e.actQuorum(e.votes.SetVotes(op.Node, op.Value))
-		e.cfg.Log.Info("votes changed", "node", uint32(op.Node), "to", op.Value)
+		if err = e.votes.CheckVotes(op.Node, op.Value); err == nil {
+			e.actQuorum(e.votes.SetVotes(op.Node, op.Value))
+			e.cfg.Log.Info("votes changed", "node", uint32(op.Node), "to", op.Value)
+		}
+	case opInfo:
+		if op.Info != nil {
+			e.actQuorum(e.votes.Update(s.From, *op.Info))
+		}
+	case opWindow:
+		e.actQuorum(e.votes.WindowExpired())
 	case opCancelWFA:
 		e.actQuorum(e.votes.CancelWaitForAll())
 		e.cfg.Log.Info("wait_for_all cancelled", "node", uint32(s.From))
@@ -163,6 +181,10 @@ func (e *Engine) service(s *cpg.Service) {
 // publish makes the present view known to watchers and to cmap.
 func (e *Engine) publish() {
 	r := e.votes.Result()
+	r.Quorate = e.valid() && r.Quorate && !e.arbitration.denied
+	if !r.Quorate {
+		r.Flags = slices.DeleteFunc(r.Flags, func(f string) bool { return f == "Quorate" })
+	}
 	v := messaging.QuorumView{
 		Ring: e.ring, Quorate: r.Quorate, ExpectedVotes: r.ExpectedVotes, TotalVotes: r.TotalVotes, Quorum: r.Quorum,
 		Self: e.cfg.Self, WaitForAll: r.WaitForAll, Flags: r.Flags,
@@ -185,6 +207,8 @@ func (e *Engine) publish() {
 		e.announceQuorum(v)
 	}
 	e.publishVotes(r)
+	e.publishDevice(r)
+	e.observe()
 	if len(e.ringSet) > 0 {
 		e.setCmapUint("runtime.votequorum.lowest_node_id", 32, uint64(slices.Min(e.ringSet)))
 		e.setCmapUint("runtime.votequorum.highest_node_id", 32, uint64(slices.Max(e.ringSet)))

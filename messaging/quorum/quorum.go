@@ -152,7 +152,7 @@ func (c *Core) Update(from messaging.NodeID, in Info) []Action {
 	if n == nil || !slices.Contains(c.members, from) {
 		return nil
 	}
-	n.info.Flags = in.Flags
+	n.info.Flags, n.info.Votes = in.Flags, min(in.Votes, MaxVotes)
 	return c.recalculate(nil, false)
 }
 
@@ -200,6 +200,23 @@ func (c *Core) Poll(cast bool) []Action {
 		next &^= FlagDeviceCast
 	}
 	return c.setDevice(next)
+}
+
+// DeviceStale takes the vote away because the ring has changed: the device gave
+// it to the members before. Nothing is counted anew until those of now have told
+// what they have.
+func (c *Core) DeviceStale() { c.device &^= FlagDeviceCast }
+
+// DeviceAnswered takes the device's word between rings, where nothing is counted:
+// this node tells it with the rest.
+func (c *Core) DeviceAnswered(cast bool) {
+	if c.device&FlagDeviceRegistered == 0 {
+		return
+	}
+	c.device |= FlagDeviceAlive
+	if cast {
+		c.device |= FlagDeviceCast
+	}
 }
 
 // DeviceLost takes the vote away: the device did not poll in time.

@@ -1,0 +1,90 @@
+// SPDX-FileCopyrightText: The Quorate authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+package quorum
+
+import "time"
+
+// A Lease bounds how long a node may take itself for quorate after the ring has
+// stopped turning for it, so that the others can wait until it surely does not
+// any more before they act without it. Its zero value is no lease: always valid.
+//
+// The token proves that the ring turns: when a node accepts it again, every
+// member has accepted it since the time before. From that time on, not from the
+// last, the lease runs: so each member has accepted a token after the start of
+// every other's lease, and who waits for the lease's length after the last token
+// of its own outlives them all. What is left is the difference of the clocks'
+// rates, for which a part of the length is added ([Lease.Margin]).
+type Lease struct {
+	length time.Duration
+	// Of the running ring: when the last two tokens came.
+	before, last time.Duration
+	// Of the ring that the present view belongs to, once that has ended: the start
+	// of its lease, and its last token.
+	parted          bool
+	started, ended  time.Duration
+	alone, wasAlone bool // the ring has one member
+}
+
+// marginShare is the part of the length that is added for clocks that run at
+// different rates: one in 64 is far more than crystals differ.
+const marginShare = 64
+
+// NewLease makes a lease; length 0 is none.
+func NewLease(length time.Duration) Lease { return Lease{length: length, alone: true} }
+
+// On tells whether there is a lease.
+func (l *Lease) On() bool { return l.length > 0 }
+
+// Margin is what is waited beyond the length.
+func (l *Lease) Margin() time.Duration { return l.length / marginShare }
+
+// Token notes that this node accepted a token of the ring that runs or forms.
+func (l *Lease) Token(now time.Duration) { l.before, l.last = l.last, now }
+
+// Part notes that the node has left its ring to form another: tokens that come
+// are of the next one.
+func (l *Lease) Part() {
+	if l.parted {
+		return
+	}
+	l.parted, l.started, l.ended, l.wasAlone = true, l.before, l.last, l.alone
+	l.before, l.last = 0, 0
+}
+
+// Install notes the next ring. The time given back is that before which the node
+// must not act on it: members that are lost may act until then.
+func (l *Lease) Install(now time.Duration, lost, alone bool) (actFrom time.Duration) {
+	if !l.parted {
+		l.Part()
+	}
+	l.alone = alone
+	if l.before == 0 {
+		l.before, l.last = now, now
+	}
+	if !l.On() || !lost {
+		return 0
+	}
+	return l.ended + l.length + l.Margin()
+}
+
+// View notes that the view is that of the ring that runs now.
+func (l *Lease) View() { l.parted = false }
+
+// Until is the time up to which the view holds; ok is false where nothing bounds
+// it.
+func (l *Lease) Until() (at time.Duration, ok bool) {
+	switch {
+	case !l.On() || l.parted && l.wasAlone || !l.parted && l.alone:
+		return 0, false
+	case l.parted:
+		return l.started + l.length, true
+	}
+	return l.before + l.length, true
+}
+
+// Valid tells whether the view holds.
+func (l *Lease) Valid(now time.Duration) bool {
+	at, ok := l.Until()
+	return !ok || now < at
+}
