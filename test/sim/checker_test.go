@@ -29,6 +29,7 @@ type stream struct {
 // before and after the transitional configuration that ended it.
 type stay struct {
 	ring      messaging.RingID
+	number    int32
 	members   []messaging.NodeID
 	regular   []msgID
 	trans     []msgID
@@ -42,7 +43,7 @@ type stay struct {
 type history struct {
 	id      lifeID
 	stays   []*stay
-	seen    map[msgID]messaging.RingID
+	seen    []int32           // ring of each message by its number, plus 1; 0: not delivered
 	last    map[stream]uint64 // newest count from each sender
 	crashed bool
 }
@@ -57,12 +58,13 @@ func (h *history) stay() *stay {
 // A checker records what applications see and finds what they must not.
 // Faults found at once and those found at the end go into the same list.
 type checker struct {
-	sent    map[msgID]sent
+	sent    []sent
 	lives   map[lifeID]*history
 	order   []lifeID
 	rings   map[messaging.RingID][]messaging.NodeID // regular configurations by id
-	tagged  map[msgID]messaging.RingID              // ring that a message was delivered in
-	ringSeq map[messaging.NodeID]uint64             // newest ring of a node over all lives
+	names   []messaging.RingID                      // rings by their number here
+	numbers map[messaging.RingID]int32
+	ringSeq map[messaging.NodeID]uint64 // newest ring of a node over all lives
 	// holdSync says that ordinary messages wait for the synchronisation.
 	holdSync bool
 	faults   []string
@@ -74,8 +76,10 @@ type checker struct {
 
 // sent is what is known of a submitted message.
 type sent struct {
+	id   msgID
 	sync bool
 	sum  uint32
+	ring int32 // in which it was delivered, plus 1
 }
 
 // often are the rules that are checked at each delivery.
@@ -102,8 +106,8 @@ const maxFaults = 10
 
 func newChecker() *checker {
 	return &checker{
-		sent: map[msgID]sent{}, spans: newSpans(), tables: map[messaging.RingID]uint64{}, lives: map[lifeID]*history{}, rings: map[messaging.RingID][]messaging.NodeID{},
-		tagged: map[msgID]messaging.RingID{}, ringSeq: map[messaging.NodeID]uint64{}, checks: map[string]uint64{},
+		numbers: map[messaging.RingID]int32{}, spans: newSpans(), tables: map[messaging.RingID]uint64{}, lives: map[lifeID]*history{}, rings: map[messaging.RingID][]messaging.NodeID{},
+		ringSeq: map[messaging.NodeID]uint64{}, checks: map[string]uint64{},
 	}
 }
 
@@ -115,16 +119,36 @@ func (k *checker) expect(rule string, ok bool, format string, args ...any) {
 	}
 }
 
-func (k *checker) started(n messaging.NodeID, life int) {
+func (k *checker) started(n messaging.NodeID, life int) *history {
 	id := lifeID{n, life}
-	k.lives[id] = &history{id: id, seen: map[msgID]messaging.RingID{}, last: map[stream]uint64{}}
+	k.lives[id] = &history{id: id, last: map[stream]uint64{}}
 	k.order = append(k.order, id)
+	return k.lives[id]
 }
 
 func (k *checker) crashed(n messaging.NodeID, life int) { k.lives[lifeID{n, life}].crashed = true }
 
 func (k *checker) submitted(id msgID, sync bool, body []byte) {
-	k.sent[id] = sent{sync, crc32.ChecksumIEEE(body)}
+	k.sent = append(k.sent, sent{id: id, sync: sync, sum: crc32.ChecksumIEEE(body)})
+}
+
+// saw gives the ring that a life has delivered a message in, plus 1.
+func (h *history) saw(m int) int32 {
+	if m >= len(h.seen) {
+		return 0
+	}
+	return h.seen[m]
+}
+
+// number gives the number of a ring.
+func (k *checker) number(r messaging.RingID) int32 {
+	n, ok := k.numbers[r]
+	if !ok {
+		n = int32(len(k.names))
+		k.names = append(k.names, r)
+		k.numbers[r] = n
+	}
+	return n
 }
 
 // synced compares the tables of process groups where a synchronisation ends.
@@ -136,35 +160,46 @@ func (k *checker) synced(n messaging.NodeID, life int, ring messaging.RingID, ta
 }
 
 // delivered checks what can be checked at each delivery.
-func (k *checker) delivered(n messaging.NodeID, life int, d *totem.Deliver, id msgID, sync, ok bool) {
-	h := k.lives[lifeID{n, life}]
+func (k *checker) delivered(h *history, d *totem.Deliver, id msgID, m int, sync, ok bool) {
 	rule := func(r often, ok bool, format string, args ...any) {
 		if k.often[r]++; !ok {
-			who := fmt.Sprintf("node %d life %d message %v on ring %v: ", n, life, id, d.Ring)
+			who := fmt.Sprintf("node %d life %d message %v on ring %v: ", h.id.node, h.id.life, id, d.Ring)
 			k.expect(oftenNames[r], false, "%s", who+fmt.Sprintf(format, args...))
 		}
 	}
-	was, known := k.sent[id]
-	if !ok || !known || was.sync != sync || d.From != id.node || was.sum != crc32.ChecksumIEEE(d.Body) {
+	if !ok || m < 0 || m >= len(k.sent) {
+		rule(noCreation, false, "never sent (from %d)", d.From)
+		return
+	}
+	was := &k.sent[m]
+	if was.id != id || was.sync != sync || d.From != id.node || was.sum != crc32.ChecksumIEEE(d.Body) {
 		rule(noCreation, false, "body changed, or never sent (from %d)", d.From)
 		return
 	}
 	k.often[noCreation]++
-	_, twice := h.seen[id]
-	rule(noDuplication, !twice, "delivered twice")
-	h.seen[id] = d.Ring
+	ring := int32(0)
+	s := h.stay()
+	if s != nil && s.ring == d.Ring {
+		ring = s.number + 1
+	} else {
+		ring = k.number(d.Ring) + 1
+	}
+	rule(noDuplication, h.saw(m) == 0, "delivered twice")
+	if m >= len(h.seen) {
+		h.seen = append(h.seen, make([]int32, max(m+1, len(k.sent))-len(h.seen))...)
+	}
+	h.seen[m] = ring
 	origin := stream{lifeID{id.node, id.life}, sync}
 	if last := h.last[origin]; last >= id.count {
 		rule(fifo, false, "after #%d of the same sender", last)
 	}
 	k.often[fifo]++
 	h.last[origin] = id.count
-	if tag, known := k.tagged[id]; known && tag != d.Ring {
-		rule(oneRing, false, "elsewhere on ring %v", tag)
+	if was.ring != 0 && was.ring != ring {
+		rule(oneRing, false, "elsewhere on ring %v", k.names[was.ring-1])
 	}
 	k.often[oneRing]++
-	k.tagged[id] = d.Ring
-	s := h.stay()
+	was.ring = ring
 	if s == nil {
 		rule(itsConfiguration, false, "before the first configuration")
 		return
@@ -232,7 +267,7 @@ func (k *checker) configured(n messaging.NodeID, life int, c *totem.ConfChange) 
 		k.expect("one member list for a ring id", slices.Equal(m, c.Members), "%s: elsewhere %v", who, m)
 	}
 	k.rings[c.Ring] = c.Members
-	h.stays = append(h.stays, &stay{ring: c.Ring, members: c.Members})
+	h.stays = append(h.stays, &stay{ring: c.Ring, number: k.number(c.Ring), members: c.Members})
 }
 
 // finish checks the whole run: agreement between nodes needs all histories.
@@ -322,38 +357,52 @@ func (k *checker) closed(id lifeID, s *stay) bool {
 // selfDelivery: what a node sent in a configuration, and somebody delivered, it
 // has delivered itself when it is in a later configuration.
 func (k *checker) selfDelivery() {
-	for _, id := range k.order {
-		for m, ring := range k.lives[id].seen {
-			sender := k.lives[lifeID{m.node, m.life}]
-			s := k.at(sender.id, ring)
-			if s == nil || !k.closed(sender.id, s) {
-				continue
-			}
-			_, ok := sender.seen[m]
-			k.expect("self delivery", ok, "message %v on ring %v: node %v has it, its sender has not", m, ring, id)
+	for m := range k.sent {
+		from := &k.sent[m]
+		sender := k.lives[lifeID{from.id.node, from.id.life}]
+		if from.ring == 0 {
+			continue // nobody delivered it
 		}
+		ring := k.names[from.ring-1]
+		s := k.at(sender.id, ring)
+		if s == nil || !k.closed(sender.id, s) {
+			continue
+		}
+		k.expect("self delivery", sender.saw(m) != 0, "message %v on ring %v: somebody has it, its sender has not", from.id, ring)
 	}
 }
 
 // everythingArrived checks that the living have delivered what they sent.
 func (k *checker) everythingArrived() {
-	for m, s := range k.sent {
-		h := k.lives[lifeID{m.node, m.life}]
-		if h.crashed || s.sync {
+	for m := range k.sent {
+		from := &k.sent[m]
+		h := k.lives[lifeID{from.id.node, from.id.life}]
+		if h.crashed || from.sync {
 			continue
 		}
-		_, ok := h.seen[m]
-		k.expect("liveness", ok, "message %v was never delivered to its sender", m)
-		ring := h.seen[m]
+		number := h.saw(m)
+		if k.expect("liveness", number != 0, "message %v was never delivered to its sender", from.id); number == 0 {
+			continue
+		}
+		ring := k.names[number-1]
 		for _, id := range k.order {
 			o := k.lives[id]
 			if s := k.at(id, ring); s == nil || o.crashed || s.inTrans {
 				continue
 			}
-			_, ok := o.seen[m]
-			k.expect("liveness", ok, "message %v on ring %v was never delivered at %v", m, ring, id)
+			k.expect("liveness", o.saw(m) != 0, "message %v on ring %v was never delivered at %v", from.id, ring, id)
 		}
 	}
+}
+
+// arrived gives the number of messages that anybody delivered.
+func (k *checker) arrived() (n int) {
+	for m := range k.sent {
+		if k.sent[m].ring != 0 {
+			n++
+		}
+	}
+	return n
 }
 
 func subset(a, b []messaging.NodeID) bool {

@@ -28,9 +28,9 @@ func (m msgID) String() string { return fmt.Sprintf("%d.%d#%d", m.node, m.life, 
 
 // A body is a head that names the message, and contents: filler, or a message
 // of the process groups.
-const bodyHead = 4 + 4 + 8 + 1
+const bodyHead = 4 + 4 + 8 + 1 + 4
 
-func makeBody(id msgID, sync bool, contents []byte) []byte {
+func makeBody(id msgID, number int, sync bool, contents []byte) []byte {
 	b := make([]byte, bodyHead, bodyHead+len(contents))
 	binary.LittleEndian.PutUint32(b, uint32(id.node))
 	binary.LittleEndian.PutUint32(b[4:], uint32(id.life))
@@ -38,6 +38,7 @@ func makeBody(id msgID, sync bool, contents []byte) []byte {
 	if sync {
 		b[16] = 1
 	}
+	binary.LittleEndian.PutUint32(b[17:], uint32(number))
 	return append(b, contents...)
 }
 
@@ -53,15 +54,15 @@ func filler(id msgID, size int) []byte {
 }
 
 // readBody gives the head that makeBody wrote.
-func readBody(b []byte) (id msgID, sync, ok bool) {
+func readBody(b []byte) (id msgID, number int, sync, ok bool) {
 	if len(b) < bodyHead {
-		return id, false, false
+		return id, 0, false, false
 	}
 	id = msgID{
 		node: messaging.NodeID(binary.LittleEndian.Uint32(b)), life: int(binary.LittleEndian.Uint32(b[4:])),
 		count: binary.LittleEndian.Uint64(b[8:]),
 	}
-	return id, b[16] == 1, true
+	return id, int(binary.LittleEndian.Uint32(b[17:])), b[16] == 1, true
 }
 
 // A node is one core on one host, with its disk.
@@ -87,6 +88,7 @@ type node struct {
 	membs  []messaging.NodeID
 	down   []bool // suspicions told
 
+	history  *history
 	digests  []uint64
 	writes   uint64             // of the ring number, in this life
 	recorder *recorder.Recorder // nil: nothing is recorded
@@ -166,7 +168,7 @@ func (n *node) start(lostDisk bool) {
 	if n.c.grouped {
 		n.groups = newGroups(n)
 	}
-	n.c.check.started(n.id, n.life)
+	n.history = n.c.check.started(n.id, n.life)
 	n.tracef("start life %d", n.life)
 	n.step(&totem.Start{SavedRingSeq: n.disk})
 	if n.c.sealed {
@@ -205,7 +207,7 @@ func (n *node) submit(size int) bool {
 func (n *node) message(sync bool, contents []byte) *totem.Submit {
 	n.count++
 	id := msgID{n.id, n.life, n.count}
-	body := makeBody(id, sync, contents)
+	body := makeBody(id, len(n.c.check.sent), sync, contents)
 	n.c.check.submitted(id, sync, body)
 	return &totem.Submit{Body: body, Sync: sync}
 }
@@ -312,8 +314,8 @@ func (n *node) configured(a *totem.ConfChange) []totem.Event {
 
 // deliver checks a message; the last one of a synchronisation ends it.
 func (n *node) deliver(a *totem.Deliver) []totem.Event {
-	id, sync, ok := readBody(a.Body)
-	n.c.check.delivered(n.id, n.life, a, id, sync, ok)
+	id, number, sync, ok := readBody(a.Body)
+	n.c.check.delivered(n.history, a, id, number, sync, ok)
 	if n.groups != nil {
 		return n.groups.deliver(a)
 	}

@@ -98,7 +98,7 @@ func newScenario(seed uint64) *scenario {
 	}
 	s.chaos = cfg.Token * time.Duration(5+r.IntN(20))
 	s.every = cfg.Token/4 + w.Between(0, 3*cfg.Token)
-	s.load = w.Between(5*time.Millisecond, 100*time.Millisecond)
+	s.load = w.Between(8*time.Millisecond, 150*time.Millisecond)
 	s.maxBody = 20 + r.IntN(600)
 	s.bigBody = r.IntN(4) == 0 && cfg.Window > s.nodes
 	if r.IntN(2) == 0 {
@@ -192,7 +192,7 @@ func (s *scenario) play() (*cluster, result) {
 		n.written()
 	}
 	res := result{
-		hash: c.w.Hash(), steps: c.w.Steps(), rings: len(c.check.rings), delivered: len(c.check.tagged),
+		hash: c.w.Hash(), steps: c.w.Steps(), rings: len(c.check.rings), delivered: c.check.arrived(),
 		faults: c.check.faults, checks: c.check.counts(), cover: c.cover,
 	}
 	for _, n := range c.nodes {
