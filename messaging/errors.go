@@ -18,6 +18,10 @@ var (
 	ErrRefused = errors.New("messaging: reload refused, nothing was changed on any node")
 	// ErrAgain: something else is under way; the same call may work later.
 	ErrAgain = errors.New("messaging: try again")
+	// ErrReadOnly: a key cannot be set.
+	ErrReadOnly = errors.New("messaging: read-only key")
+	// ErrNoKey: there is no such key in the map.
+	ErrNoKey = errors.New("messaging: no such key")
 	// ErrInvalid: an argument is out of its range.
 	ErrInvalid = errors.New("messaging: invalid argument")
 )

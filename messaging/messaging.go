@@ -163,7 +163,8 @@ type Link struct {
 }
 
 // A CmapEntry is one key of the configuration and statistics map, with its
-// type in cmap's words (str, u8, u16, u32, u64, i32, …) and value as text.
+// type in cmap's words (str, u8, u16, u32, u64, i32, …) and value as text. The
+// text of type bin is hexadecimal.
 type CmapEntry struct {
 	Key, Type, Value string
 }
@@ -201,7 +202,8 @@ type Admin interface {
 	// SetVotes changes the votes of one node cluster-wide.
 	SetVotes(ctx context.Context, node NodeID, votes uint32) error
 	// SetCmap sets one key of this node's map, or deletes it where the entry has
-	// no type. Some keys have an effect, such as quorum.cancel_wait_for_all.
+	// no type. Some keys have an effect, such as quorum.cancel_wait_for_all; those
+	// that follow corosync.conf or the state of the cluster are read-only.
 	SetCmap(ctx context.Context, entry CmapEntry) error
 	// Reload makes all nodes of the ring change to what their files say now, at
 	// one place of the total order, or none: then the error is [ErrRefused], and

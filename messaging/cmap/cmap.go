@@ -4,6 +4,7 @@
 package cmap
 
 import (
+	"encoding/hex"
 	"fmt"
 	"sort"
 	"strconv"
@@ -123,11 +124,13 @@ func (m *Map) prefixLocked(prefix string) []messaging.CmapEntry {
 	return out
 }
 
-// Delete removes one key, if it is there.
-func (m *Map) Delete(key string) {
+// Delete removes one key; it tells whether it was there.
+func (m *Map) Delete(key string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	_, ok := m.entries[key]
 	m.deleteLocked(key)
+	return ok
 }
 
 // DeletePrefix removes all keys that begin with prefix and tells how many.
@@ -159,7 +162,9 @@ func CheckKey(key string) error {
 func CheckValue(typ, value string) error {
 	var err error
 	switch typ {
-	case "str", "bin":
+	case "str":
+	case "bin":
+		_, err = hex.DecodeString(value)
 	case "u8", "u16", "u32", "u64":
 		bits, _ := strconv.Atoi(typ[1:])
 		_, err = strconv.ParseUint(value, 10, bits)

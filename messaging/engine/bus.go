@@ -328,11 +328,30 @@ func (b *Bus) SetCmap(ctx context.Context, entry messaging.CmapEntry) error {
 	if err := cmap.CheckKey(entry.Key); err != nil {
 		return err
 	}
+	if readOnly(entry.Key) {
+		return fmt.Errorf("%w: %s follows corosync.conf: change the file and reload", messaging.ErrReadOnly, entry.Key)
+	}
 	if entry.Type == "" {
-		b.e.cfg.Cmap.Delete(entry.Key)
+		if !b.e.cfg.Cmap.Delete(entry.Key) {
+			return fmt.Errorf("%w: %s", messaging.ErrNoKey, entry.Key)
+		}
 		return nil
 	}
 	return b.e.cfg.Cmap.Set(entry)
+}
+
+// readOnly tells whether clients may not set a key: those that say what the
+// configuration or the state of the cluster is, which a set would not change.
+func readOnly(key string) bool {
+	for _, p := range []string{
+		"totem.", "nodelist.", "quorum.", "logging.", "system.", "config.", "internal_configuration.", "runtime.config.", "runtime.members.",
+		"runtime.services.", "runtime.votequorum.", "runtime.totem.", "uidgid.config.", statsPrefix,
+	} {
+		if strings.HasPrefix(key, p) {
+			return true
+		}
+	}
+	return false
 }
 
 // Shutdown makes this node leave; Run returns.

@@ -135,6 +135,8 @@ func New(cfg Config) (*Engine, error) {
 		}
 	}
 	e.publish()
+	e.setCmapUint("config.reload_in_progress", 8, 0)
+	e.setCmapUint("config.totemconfig_reload_in_progress", 8, 0)
 	return e, nil
 }
 

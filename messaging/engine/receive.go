@@ -5,7 +5,10 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -149,6 +152,21 @@ func (e *Engine) refusal(now time.Duration, p transport.Packet, r *auth.Refusal)
 		return
 	}
 	e.cfg.Log.Warn("packet refused", "src", p.Src.String(), "node", uint32(r.From), "link", p.Link, "reason", string(r.Reason), "explanation", why)
+}
+
+// ringAddrs are the addresses of a node as corosync's map shows them.
+func (e *Engine) ringAddrs(id messaging.NodeID) string {
+	var out strings.Builder
+	i := slices.IndexFunc(e.cfg.Nodes, func(n Node) bool { return n.ID == id })
+	for l := range maxLinks {
+		if i >= 0 && e.cfg.Nodes[i].Addrs[l].IsValid() {
+			fmt.Fprintf(&out, "r(%d) ip(%s) ", l, e.cfg.Nodes[i].Addrs[l])
+		}
+	}
+	if out.Len() == 0 {
+		return fmt.Sprintf("r(0) ip(%s) ", e.addrOf(id))
+	}
+	return out.String()
 }
 
 // addrOf is the first address of a node.

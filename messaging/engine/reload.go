@@ -296,5 +296,10 @@ func (e *Engine) showReload(running bool, reasons []string) {
 		status = statusError
 	}
 	e.setCmap(messaging.CmapEntry{Key: "config.reload_status", Type: "i32", Value: status})
-	e.setCmapStr("config.reload_error_message", strings.Join(reasons, "; "))
+	const message = "config.reload_error_message" // corosync-cfgtool takes its presence for a failure
+	if len(reasons) == 0 {
+		e.cfg.Cmap.Delete(message)
+	} else {
+		e.setCmapStr(message, strings.Join(reasons, "; "))
+	}
 }

@@ -255,11 +255,11 @@ func (e *Engine) publishMembers(c *totem.ConfChange) {
 		if old.Value != "joined" {
 			joins++
 		}
-		e.setCmapStr(key+"ip", fmt.Sprintf("r(0) ip(%s) ", e.addrOf(id)))
+		e.setCmapStr(key+"ip", e.ringAddrs(id))
 		e.setCmapUint(key+"join_count", 32, joins)
 		e.setCmapStr(key+"status", "joined")
 		// corosync 2's key, which crmsh 4 still asks for.
-		e.setCmapStr(fmt.Sprintf("runtime.totem.pg.mrp.srp.members.%d.ip", id), fmt.Sprintf("r(0) ip(%s) ", e.addrOf(id)))
+		e.setCmapStr(fmt.Sprintf("runtime.totem.pg.mrp.srp.members.%d.ip", id), e.ringAddrs(id))
 	}
 	for _, entry := range e.cfg.Cmap.Prefix("runtime.members.") {
 		var id messaging.NodeID

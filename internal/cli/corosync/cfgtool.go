@@ -5,9 +5,12 @@ package corosync
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/quorate/quorate/internal/cli"
 	"github.com/quorate/quorate/messaging"
@@ -44,9 +47,15 @@ func runCfgtool(ctx context.Context, io *cli.IO, args []string) int {
 			only = o.arg
 		case "b":
 			brief = true
-		case "F":
-		default:
+		case "F": // the daemons have no say in it anyway
+		case "a", "k":
+			if _, ok := positive(o.arg, math.MaxUint32); !ok {
+				io.Errorf("The nodeid was not valid, try a positive number\n")
+				return exitError
+			}
 			action, arg = o.name, o.arg
+		default:
+			action = o.name
 		}
 	}
 	if action == "" || action == "h" || action == "r" {
@@ -70,12 +79,11 @@ func runCfgtool(ctx context.Context, io *cli.IO, args []string) int {
 	case "H":
 		return c.shutdown(ctx)
 	case "a":
-		return c.address(arg)
+		return c.address(ctx, arg)
 	case "k":
-		io.Errorf("Could not kill node %s: only its own administrator, or fencing, ends a node\n", arg)
-		return exitError
+		return c.kill(ctx, arg)
 	}
-	return exitOK // -L: files are opened anew by whoever rotates the journal
+	return c.reopen(ctx)
 }
 
 type cfgtool struct {
@@ -212,12 +220,24 @@ func (c *cfgtool) mtu(ctx context.Context, l messaging.Link) string {
 func (c *cfgtool) reload(ctx context.Context) int {
 	c.io.Printf("Reloading corosync.conf...\n")
 	report, err := c.bus.Reload(ctx)
+	if errors.Is(err, messaging.ErrRefused) {
+		// One line for each reason; the first line of the error is the refusal.
+		_, reasons, more := strings.Cut(err.Error(), "\n")
+		if !more {
+			reasons = err.Error()
+		}
+		for r := range strings.Lines(reasons) {
+			c.io.Printf("ERROR from reload: %s - see syslog for more information\n", strings.TrimSpace(r))
+		}
+		c.io.Errorf("Nothing was changed on any node: mend corosync.conf where it says so, then reload again\n")
+		return exitError
+	}
 	if err != nil {
-		c.io.Errorf("Could not reload configuration. Error %s\n", err)
+		c.io.Errorf("Could not reload configuration. Error %s (%s)\n", csError(err), err)
 		return exitError
 	}
 	for _, k := range report.Kept {
-		c.io.Errorf("Not changed before a restart: %s\n", k)
+		c.io.Errorf("Takes effect after a restart: %s\n", k)
 	}
 	c.io.Printf("Done\n")
 	return exitOK
@@ -226,22 +246,37 @@ func (c *cfgtool) reload(ctx context.Context) int {
 func (c *cfgtool) shutdown(ctx context.Context) int {
 	c.io.Printf("Shutting down corosync\n")
 	if err := c.bus.Shutdown(ctx); err != nil {
-		c.io.Errorf("Could not shutdown (error = %s)\n", err)
+		c.io.Errorf("Could not shutdown (error = %s)\n", csError(err))
 		return exitError
 	}
 	return exitOK
 }
 
-func (c *cfgtool) address(arg string) int {
-	id, err := strconv.ParseUint(arg, 0, 32)
-	if err == nil {
-		for _, n := range c.status.View.Nodes {
-			if n.ID == messaging.NodeID(id) {
-				c.io.Printf("%s\n", n.Addr)
-				return exitOK
-			}
-		}
+func (c *cfgtool) reopen(ctx context.Context) int {
+	if err := c.bus.ReopenLogs(ctx); err != nil {
+		c.io.Errorf("Could not reopen corosync logging files. Error %s\n", csError(err))
+		return exitError
 	}
-	c.io.Errorf("Could not get node address for nodeid %s\n", arg)
-	return exitError
+	return exitOK
+}
+
+func (c *cfgtool) kill(ctx context.Context, arg string) int {
+	id, _ := positive(arg, math.MaxUint32)
+	c.io.Printf("Killing node %d\n", id)
+	if err := c.bus.KillNode(ctx, messaging.NodeID(id)); err != nil {
+		c.io.Errorf("Could not kill node (error = %s)\n", csError(err))
+		return exitError
+	}
+	return exitOK
+}
+
+func (c *cfgtool) address(ctx context.Context, arg string) int {
+	id, _ := positive(arg, math.MaxUint32)
+	all := addresses(ctx, c.bus, c.status.View, messaging.NodeID(id))
+	if len(all) == 0 {
+		c.io.Errorf("Could not get node address for nodeid %d\n", id)
+		return exitError
+	}
+	c.io.Printf("%s\n", strings.Join(all, " "))
+	return exitOK
 }

@@ -6,8 +6,11 @@ package corosync
 import (
 	"bufio"
 	"context"
-	"errors"
+	"encoding/hex"
+	"io"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/quorate/quorate/internal/cli"
@@ -74,38 +77,27 @@ Track changes on keys with key prefix:
 `
 
 // cmapTypes are the types that a key may be set to.
-const cmapTypes = " i8 u8 i16 u16 i32 u32 i64 u64 flt dbl str "
+const cmapTypes = " i8 u8 i16 u16 i32 u32 i64 u64 flt dbl str bin "
 
-func runCmapctl(ctx context.Context, io *cli.IO, args []string) int {
+func runCmapctl(ctx context.Context, tool *cli.IO, args []string) int {
 	opts, operands, err := getopt("corosync-cmapctl", args, "m:hgsdDtTbqp:C:", nil)
 	if err != nil {
-		io.Errorf("%s\n", err)
+		tool.Errorf("%s\n", err)
 		return exitError
 	}
-	c := &cmapctl{io: io, action: "list"}
+	c := &cmapctl{io: tool, action: "list"}
 	for _, o := range opts {
-		switch o.name {
-		case "m":
-			c.stats = o.arg == "stats"
-			if o.arg != "icmap" && o.arg != "stats" {
-				io.Errorf("invalid map name %s\n", o.arg)
-				return exitError
-			}
-		case "b":
-		case "q":
-			c.quiet = true
-		case "h":
-			io.Printf("%s", cmapctlUsage)
-			return exitOK
-		case "p":
-			c.action, operands = "p", []string{o.arg}
-		default:
-			c.action = o.name
+		if done, code := c.option(o); done {
+			return code
 		}
 	}
-	bus, _, err := dial(ctx, io)
+	if len(operands) == 0 && strings.Contains("gsdDtT", c.action) {
+		tool.Errorf("Expected key after options\n")
+		return exitError
+	}
+	bus, _, err := dial(ctx, tool)
 	if err != nil {
-		io.Errorf("Failed to initialize the cmap API. Error CS_ERR_LIBRARY\n")
+		tool.Errorf("Failed to initialize the cmap API. Error CS_ERR_LIBRARY\n")
 		return exitError
 	}
 	defer func() { _ = bus.Close() }()
@@ -116,24 +108,54 @@ func runCmapctl(ctx context.Context, io *cli.IO, args []string) int {
 type cmapctl struct {
 	io     *cli.IO
 	bus    *client.Bus
-	action string
+	action string // the last of the options, or list
+	arg    string // of -p and -C
 	stats  bool
 	quiet  bool
+	binary bool
+}
+
+// option takes one option; done tells that the run ends with it.
+func (c *cmapctl) option(o option) (done bool, code int) {
+	switch o.name {
+	case "m":
+		switch o.arg {
+		case "icmap", "default":
+			c.stats = false
+		case "stats":
+			c.stats = true
+		default:
+			c.io.Errorf("invalid map name, must be 'default', 'icmap' or 'stats'\n")
+			return true, exitError
+		}
+	case "b":
+		c.binary = true
+	case "q":
+		c.quiet = true
+	case "h":
+		c.io.Printf("%s", cmapctlUsage)
+		return true, exitOK
+	case "C":
+		if !slices.Contains([]string{"knet", "totem", "ipc", "schedmiss", "all"}, o.arg) {
+			c.io.Errorf("argument to -C should be 'knet', 'totem', 'ipc', 'schedmiss' or 'all'\n")
+			return true, exitError
+		}
+		c.action, c.arg, c.stats = "C", o.arg, true
+	case "p":
+		c.action, c.arg = "p", o.arg
+	default:
+		c.action = o.name
+	}
+	return false, 0
 }
 
 func (c *cmapctl) run(ctx context.Context, operands []string) int {
-	if len(operands) == 0 && c.action != "list" && c.action != "C" {
-		c.io.Errorf("Expected key after options\n")
-		return exitError
-	}
 	switch c.action {
-	case "list":
-		return c.list(ctx, operands)
 	case "g":
 		return c.each(operands, func(k string) int { return c.get(ctx, k) })
 	case "s":
 		if len(operands) < 3 {
-			c.io.Errorf("Key, type and value are needed\n")
+			c.io.Errorf("At least 3 parameters are expected for set\n")
 			return exitError
 		}
 		return c.set(ctx, operands[0], operands[1], operands[2])
@@ -142,56 +164,95 @@ func (c *cmapctl) run(ctx context.Context, operands []string) int {
 	case "D":
 		return c.each(operands, func(k string) int { return c.removePrefix(ctx, k) })
 	case "p":
-		return c.load(ctx, operands[0])
+		return c.load(ctx, c.arg)
 	case "C":
-		return exitOK // counters are Prometheus's business: they only grow
+		if err := c.bus.ClearStats(ctx, c.arg); err != nil {
+			c.io.Errorf("Can't set cmap stats clear key stats.clear.%s. Error %s\n", c.arg, csError(err))
+			return exitError
+		}
+		return exitOK
+	case "t", "T":
+		return c.track(ctx, operands, c.action == "T")
 	}
-	c.io.Errorf("Tracking keys is not supported: watch the metrics, or corosync-quorumtool -m\n")
-	return exitError
+	return c.list(ctx, operands)
 }
 
+// each stops at the first key that fails.
 func (c *cmapctl) each(keys []string, f func(string) int) int {
-	code := exitOK
 	for _, k := range keys {
-		code = max(code, f(k))
+		if code := f(k); code != exitOK {
+			return code
+		}
 	}
-	return code
+	return exitOK
 }
 
 func (c *cmapctl) print(e messaging.CmapEntry) {
-	if e.Type == "bin" {
-		c.io.Printf("%s (bin)\n", e.Key)
+	value := e.Value
+	switch e.Type {
+	case "bin":
+		// As corosync's tool prints it, -q or not.
+		head := e.Key + " ("
+		if c.quiet {
+			head = ""
+		}
+		c.io.Printf("%sbin)", head)
+		if c.binary {
+			c.io.Printf(" = %s", binaryText(e.Value))
+		}
+		c.io.Printf("\n")
 		return
+	case "flt", "dbl":
+		if f, err := strconv.ParseFloat(value, 64); err == nil {
+			value = strconv.FormatFloat(f, 'f', 6, 64)
+		}
 	}
 	if c.quiet {
-		c.io.Printf("%s\n", e.Value)
+		c.io.Printf("%s\n", value)
 		return
 	}
-	c.io.Printf("%s (%s) = %s\n", e.Key, e.Type, e.Value)
+	c.io.Printf("%s (%s) = %s\n", e.Key, e.Type, value)
 }
 
-// list prints keys by prefix; no match is an error without words.
+// binaryText shows the bytes of a value of type bin.
+func binaryText(value string) string {
+	b, err := hex.DecodeString(value)
+	if err != nil || len(b) == 0 {
+		return "*empty*"
+	}
+	return escapeName(string(b))
+}
+
+// wanted tells whether a key is in the map that the options choose.
+func (c *cmapctl) wanted(key string) bool { return strings.HasPrefix(key, "stats.") == c.stats }
+
+// list prints keys by prefix; it is an error without words if none matches.
 func (c *cmapctl) list(ctx context.Context, prefixes []string) int {
 	if len(prefixes) == 0 {
 		prefixes = []string{""}
-		if c.stats {
-			prefixes = []string{"stats."}
-		}
 	}
-	code := exitOK
+	empty := 0
 	for _, p := range prefixes {
-		es, err := c.bus.Cmap(ctx, p)
+		ask := p
+		if c.stats && p == "" {
+			ask = "stats."
+		}
+		es, err := c.bus.Cmap(ctx, ask)
 		if err != nil {
 			return c.failed(err)
 		}
+		es = slices.DeleteFunc(es, func(e messaging.CmapEntry) bool { return !c.wanted(e.Key) })
 		if len(es) == 0 {
-			code = exitError
+			empty++
 		}
 		for _, e := range es {
 			c.print(e)
 		}
 	}
-	return code
+	if empty == len(prefixes) {
+		return exitError
+	}
+	return exitOK
 }
 
 func (c *cmapctl) failed(err error) int {
@@ -205,7 +266,7 @@ func (c *cmapctl) find(ctx context.Context, key string) (messaging.CmapEntry, bo
 		return messaging.CmapEntry{}, false
 	}
 	for _, e := range es {
-		if e.Key == key {
+		if e.Key == key && c.wanted(key) {
 			return e, true
 		}
 	}
@@ -227,25 +288,44 @@ func (c *cmapctl) set(ctx context.Context, key, typ, value string) int {
 		c.io.Errorf("Unknown type %s\n", typ)
 		return exitError
 	}
-	if err := c.bus.SetCmap(ctx, messaging.CmapEntry{Key: key, Type: typ, Value: value}); err != nil {
-		if errors.Is(err, messaging.ErrInvalid) {
-			c.io.Errorf("Failed to set key %s. Error CS_ERR_INVALID_PARAM\n", key)
+	if typ == "bin" {
+		b, err := c.file(value)
+		if err != nil {
+			c.io.Errorf("Can't open binary file %s: %s\n", value, reason(err))
 			return exitError
 		}
-		return c.failed(err)
+		value = hex.EncodeToString(b)
+	}
+	if err := c.bus.SetCmap(ctx, messaging.CmapEntry{Key: key, Type: typ, Value: value}); err != nil {
+		c.io.Errorf("Failed to set key %s. Error %s\n", key, csError(err))
+		return exitError
 	}
 	return exitOK
 }
 
+// maxBinary bounds a value of type bin, in bytes.
+const maxBinary = 1 << 20
+
+// file reads a file, or standard input for "-".
+func (c *cmapctl) file(path string) ([]byte, error) {
+	if path == "-" {
+		return io.ReadAll(io.LimitReader(c.io.Stdin, maxBinary))
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	return io.ReadAll(io.LimitReader(f, maxBinary))
+}
+
 func (c *cmapctl) remove(ctx context.Context, key string) int {
-	if _, ok := c.find(ctx, key); !ok {
-		c.io.Errorf("Can't delete key %s. Error CS_ERR_NOT_EXIST\n", key)
-		return exitError
+	err := c.bus.SetCmap(ctx, messaging.CmapEntry{Key: key})
+	if err == nil {
+		return exitOK
 	}
-	if err := c.bus.SetCmap(ctx, messaging.CmapEntry{Key: key}); err != nil {
-		return c.failed(err)
-	}
-	return exitOK
+	c.io.Errorf("Can't delete key %s. Error %s\n", key, csError(err))
+	return exitError
 }
 
 func (c *cmapctl) removePrefix(ctx context.Context, prefix string) int {
@@ -254,44 +334,96 @@ func (c *cmapctl) removePrefix(ctx context.Context, prefix string) int {
 		return c.failed(err)
 	}
 	for _, e := range es {
-		if code := c.remove(ctx, e.Key); code != exitOK {
-			return code
+		if err := c.bus.SetCmap(ctx, messaging.CmapEntry{Key: e.Key}); err != nil {
+			c.io.Errorf("Can't delete key %s. Error %s\n", e.Key, csError(err))
 		}
 	}
 	return exitOK
 }
 
-// load carries out the lines of a file.
-func (c *cmapctl) load(ctx context.Context, path string) int {
-	f := c.io.Stdin
-	if path != "-" {
-		file, err := os.Open(path)
+// track prints changes of keys until standard input ends or has a line that
+// begins with q.
+func (c *cmapctl) track(ctx context.Context, keys []string, prefix bool) int {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	changes, ended := make(chan []messaging.CmapChange), make(chan error, len(keys))
+	for _, k := range keys {
+		w, err := c.bus.WatchCmap(ctx, k)
+		if err == nil {
+			_, err = w.Next(ctx) // the keys as they are
+		}
 		if err != nil {
-			c.io.Errorf("Failed to open file %s: %s\n", path, err)
+			c.io.Errorf("Failed to add tracking function. Error %s\n", csError(err))
 			return exitError
 		}
-		defer func() { _ = file.Close() }()
-		f = file
+		defer func() { _ = w.Close() }()
+		go func() { ended <- follow(ctx, w, changes) }()
 	}
-	code := exitOK
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		words := strings.Fields(lines.Text())
+	c.io.Printf("Type \"q\" to finish\n")
+	quit := make(chan struct{})
+	go func() {
+		defer close(quit)
+		for lines := bufio.NewScanner(c.io.Stdin); lines.Scan() && !strings.HasPrefix(lines.Text(), "q"); {
+		}
+	}()
+	words := map[messaging.CmapEvent]string{messaging.CmapAdded: "create> ", messaging.CmapModified: "modify> ", messaging.CmapDeleted: "delete> "}
+	for {
+		select {
+		case <-quit:
+			return exitOK
+		case <-ctx.Done():
+			return exitOK
+		case err := <-ended:
+			c.io.Errorf("Dispatch error %s\n", csError(err))
+			return exitOK
+		case cs := <-changes:
+			for _, x := range cs {
+				if prefix || slices.Contains(keys, x.Entry.Key) {
+					c.io.Printf("%s", words[x.Event])
+					c.print(x.Entry)
+				}
+			}
+		}
+	}
+}
+
+// follow hands the changes of one watch on.
+func follow(ctx context.Context, w messaging.CmapWatch, changes chan<- []messaging.CmapChange) error {
+	for {
+		cs, err := w.Next(ctx)
+		if err != nil {
+			return err
+		}
+		select {
+		case changes <- cs:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// load carries out the lines of a file. Like corosync's tool it fails for a line
+// that is not complete only.
+func (c *cmapctl) load(ctx context.Context, path string) int {
+	b, err := c.file(path)
+	if err != nil {
+		c.io.Errorf("Couldn't open file.: %s\n", reason(err))
+		return exitOK
+	}
+	for line := range strings.Lines(string(b)) {
+		words := strings.Fields(line)
 		switch {
 		case len(words) == 0 || strings.HasPrefix(words[0], "#"):
 		case strings.HasPrefix(words[0], "^^"):
-			code = max(code, c.removePrefix(ctx, words[0][2:]))
+			c.removePrefix(ctx, words[0][2:])
 		case strings.HasPrefix(words[0], "^"):
-			code = max(code, c.remove(ctx, words[0][1:]))
+			c.remove(ctx, words[0][1:])
 		case len(words) < 3:
-			c.io.Errorf("Missing type or value: %s\n", lines.Text())
-			code = exitError
+			c.io.Errorf("Both type and value for key %s are required\n", words[0])
+			return exitError
 		default:
-			code = max(code, c.set(ctx, words[0], words[1], strings.Join(words[2:], " ")))
+			c.set(ctx, words[0], words[1], words[2])
 		}
 	}
-	if err := lines.Err(); err != nil {
-		return c.failed(err)
-	}
-	return code
+	return exitOK
 }

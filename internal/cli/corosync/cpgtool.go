@@ -4,11 +4,13 @@
 package corosync
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
 
 	"github.com/quorate/quorate/internal/cli"
+	"github.com/quorate/quorate/messaging"
 )
 
 const cpgtoolUsage = `corosync-cpgtool [-d delimiter] [-e] [-n] [-h]
@@ -31,7 +33,7 @@ func runCpgtool(ctx context.Context, io *cli.IO, args []string) int {
 	for _, o := range opts {
 		switch o.name {
 		case "d":
-			delimiter = o.arg
+			delimiter = o.arg[:min(len(o.arg), 1)]
 		case "e":
 			escape = false
 		case "n":
@@ -41,7 +43,7 @@ func runCpgtool(ctx context.Context, io *cli.IO, args []string) int {
 			return exitOK
 		}
 	}
-	bus, _, err := dial(ctx, io)
+	bus, status, err := dial(ctx, io)
 	if err != nil {
 		io.Errorf("Could not initialize corosync cpg API error 2\n")
 		return exitError
@@ -52,8 +54,16 @@ func runCpgtool(ctx context.Context, io *cli.IO, args []string) int {
 		io.Errorf("Could not list groups: %s\n", err)
 		return exitError
 	}
-	if delimiter == "" && !namesOnly {
+	switch {
+	case namesOnly:
+	case delimiter != "":
+		io.Printf("GRP_NAME%sPID%sNODEID\n", delimiter, delimiter)
+	default:
 		io.Printf("Group Name\t%10s\t%10s\n", "PID", "Node ID")
+	}
+	addrs := map[messaging.NodeID]string{}
+	for _, n := range status.View.Nodes {
+		addrs[n.ID] = strings.Join(addresses(ctx, bus, status.View, n.ID), " ")
 	}
 	for _, g := range groups {
 		name := g.Name
@@ -71,7 +81,7 @@ func runCpgtool(ctx context.Context, io *cli.IO, args []string) int {
 				io.Printf("%s%s%d%s%d\n", name, delimiter, m.PID, delimiter, uint32(m.ID.Node))
 				continue
 			}
-			io.Printf("\t\t%10d\t%10d (%s)\n", m.PID, uint32(m.ID.Node), m.Addr)
+			io.Printf("\t\t%10d\t%10d (%s)\n", m.PID, uint32(m.ID.Node), cmp.Or(addrs[m.ID.Node], m.Addr))
 		}
 	}
 	return exitOK

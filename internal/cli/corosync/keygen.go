@@ -45,7 +45,7 @@ func runKeygen(_ context.Context, tool *cli.IO, args []string) int {
 	})
 	if err != nil {
 		tool.Errorf("%s\n", err)
-		tool.Printf("%s", keygenUsage)
+		tool.Printf("Error parsing command line options.\n")
 		return keygenArguments
 	}
 	for _, o := range opts {
@@ -74,11 +74,17 @@ func keygen(tool *cli.IO, path, source string, size int) int {
 	tool.Printf("Gathering %d bits for key from %s.\n", size*8, source)
 	key := make([]byte, size)
 	f, err := os.Open(source)
-	if err == nil {
-		_, err = io.ReadFull(f, key)
-		_ = f.Close()
-	}
 	if err != nil {
+		tool.Errorf("corosync-keygen: Failed to open random source: %s\n", reason(err))
+		return keygenArguments
+	}
+	_, err = io.ReadFull(f, key)
+	_ = f.Close()
+	switch {
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		tool.Errorf("corosync-keygen: Unexpected end of %s\n", source)
+		return keygenArguments
+	case err != nil:
 		tool.Errorf("corosync-keygen: Could not read %s: %s\n", source, reason(err))
 		return keygenArguments
 	}

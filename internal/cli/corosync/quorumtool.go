@@ -6,11 +6,12 @@ package corosync
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/quorate/quorate/internal/cli"
@@ -46,10 +47,12 @@ corosync-quorumtool <options>
 type quorumtool struct {
 	io       *cli.IO
 	bus      *client.Bus
-	mode     string // the last of s, l, m, v, e
+	mode     string // the last of s, l, m, v, e, f, W
 	machine  bool
 	hex      bool
 	addrs    bool
+	all      bool // addresses or names of all links
+	off      bool // votes are not counted
 	order    string
 	votes    uint32
 	expected uint32
@@ -58,7 +61,7 @@ type quorumtool struct {
 
 func runQuorumtool(ctx context.Context, io *cli.IO, args []string) int {
 	q := &quorumtool{io: io, mode: "s", order: "a"}
-	opts, _, err := getopt("corosync-quorumtool", args, "aVhspmlHie:v:n:o:f", nil)
+	opts, _, err := getopt("corosync-quorumtool", args, "aVhspmlHie:v:n:o:fW:", nil)
 	if err != nil {
 		io.Errorf("%s\n", err)
 		io.Printf("%s", quorumtoolUsage)
@@ -81,28 +84,34 @@ func runQuorumtool(ctx context.Context, io *cli.IO, args []string) int {
 
 // option takes one option; done tells that the run ends with it.
 func (q *quorumtool) option(o option) (done bool, code int) {
-	number := func(what string) (uint32, bool) {
-		n, err := strconv.ParseUint(o.arg, 0, 32)
-		if err != nil {
-			q.io.Errorf("%s needs a number, not %q\n", what, o.arg)
+	number := func(what string, least, most uint64) (uint32, bool) {
+		n, err := strconv.ParseUint(o.arg, 0, 64)
+		ok := err == nil && n >= least && n <= most
+		if !ok {
+			q.io.Errorf("%s\n", what)
 		}
-		return uint32(n), err == nil
+		return uint32(n), ok
 	}
 	ok := true
 	switch o.name {
-	case "s", "l", "m":
+	case "s", "l", "m", "f":
 		q.mode = o.name
-	case "f":
-		q.io.Errorf("Unable to unregister quorum device: CS_ERR_NOT_EXIST\n")
-		return true, exitError
+	case "a":
+		q.all = true
 	case "v":
 		q.mode = "v"
-		q.votes, ok = number("-v")
+		q.votes, ok = number("New votes value was not valid, try a positive number or zero", 0, math.MaxInt32)
 	case "e":
 		q.mode = "e"
-		q.expected, ok = number("-e")
+		q.expected, ok = number("New expected votes value was not valid, try a positive number", 1, math.MaxInt32)
 	case "n":
-		q.node, ok = number("-n")
+		q.node, ok = number("The nodeid was not valid, try a positive number", 1, math.MaxUint32)
+	case "W":
+		q.mode = "W"
+		if !strings.Contains(o.arg, "q") {
+			q.io.Errorf("Invalid watch option. valid watch options are q(quorum)\n")
+			return true, exitError
+		}
 	case "p":
 		q.machine = true
 	case "H":
@@ -126,11 +135,18 @@ func (q *quorumtool) option(o option) (done bool, code int) {
 }
 
 func (q *quorumtool) run(ctx context.Context, v messaging.QuorumView) int {
+	q.off = !q.counts(ctx)
+	if q.off && strings.Contains("vef", q.mode) {
+		q.io.Errorf("You cannot %s, corosync is not using votequorum\n", map[string]string{
+			"v": "change node votes", "e": "change expected votes", "f": "unregister quorum device",
+		}[q.mode])
+		return exitError
+	}
 	switch q.mode {
 	case "l":
-		q.members(v)
+		q.members(ctx, v)
 		return exitOK
-	case "m":
+	case "m", "W":
 		return q.monitor(ctx)
 	case "e":
 		return q.set("expected votes", q.bus.SetExpectedVotes(ctx, q.expected))
@@ -139,45 +155,68 @@ func (q *quorumtool) run(ctx context.Context, v messaging.QuorumView) int {
 			q.node = uint32(v.Self)
 		}
 		return q.set("votes", q.bus.SetVotes(ctx, messaging.NodeID(q.node), q.votes))
+	case "f":
+		return exitOK // no device is registered
 	}
-	q.status(v)
+	q.status(ctx, v)
 	if !v.Quorate {
 		return exitNotQuorate
 	}
 	return exitOK
 }
 
-func (q *quorumtool) set(what string, err error) int {
-	switch {
-	case err == nil:
-		return exitOK
-	case errors.Is(err, messaging.ErrInvalid):
-		q.io.Errorf("Unable to set %s: CS_ERR_INVALID_PARAM\n", what)
-	default:
-		q.io.Errorf("Unable to set %s: %s\n", what, err)
+// counts tells whether votes are counted: they are not where the file has
+// neither a provider of quorum nor a nodelist.
+func (q *quorumtool) counts(ctx context.Context) bool {
+	for _, prefix := range []string{"quorum.provider", "nodelist.node."} {
+		if es, err := q.bus.Cmap(ctx, prefix); err != nil || len(es) > 0 {
+			return true
+		}
 	}
+	return false
+}
+
+func (q *quorumtool) set(what string, err error) int {
+	if err == nil {
+		return exitOK
+	}
+	q.io.Errorf("Unable to set %s: %s\n", what, csError(err))
 	return exitError
 }
 
+// monitor shows each change of the view, and not the view as it is.
 func (q *quorumtool) monitor(ctx context.Context) int {
 	w, err := q.bus.WatchQuorum(ctx)
+	if err == nil {
+		defer func() { _ = w.Close() }()
+		_, err = w.Next(ctx)
+	}
 	if err != nil {
-		q.io.Errorf("Unable to start quorum status tracking: %s\n", err)
+		q.io.Errorf("Unable to start quorum status tracking: %s\n", csError(err))
 		return exitError
 	}
-	defer func() { _ = w.Close() }()
+	if q.mode == "W" {
+		q.io.Printf("Watching for updates:\n")
+	}
 	for {
 		v, err := w.Next(ctx)
-		if err != nil {
-			q.io.Errorf("Unable to dispatch quorum status: %s\n", err)
+		switch {
+		case err != nil:
+			q.io.Errorf("Unable to dispatch quorum status: %s\n", csError(err))
 			return exitError
+		case q.mode == "m":
+			q.status(ctx, v)
+			q.io.Printf("\n")
+		case v.Quorate:
+			q.io.Printf("Quorate\n")
+		default:
+			q.io.Printf("Not quorate\n")
 		}
-		q.status(v)
 	}
 }
 
 // status prints the three blocks.
-func (q *quorumtool) status(v messaging.QuorumView) {
+func (q *quorumtool) status(ctx context.Context, v messaging.QuorumView) {
 	members := 0
 	for _, n := range v.Nodes {
 		if n.Member {
@@ -191,9 +230,17 @@ func (q *quorumtool) status(v messaging.QuorumView) {
 	p := q.io.Printf
 	p("Quorum information\n------------------\n")
 	p("Date:             %s\n", time.Now().Format("Mon Jan _2 15:04:05 2006"))
-	p("Quorum provider:  corosync_votequorum\n")
+	provider := "corosync_votequorum"
+	if q.off {
+		provider = "Not configured"
+	}
+	p("Quorum provider:  %s\n", provider)
 	p("Nodes:            %d\n", members)
 	p("Node ID:          %s\n", q.id(v.Self))
+	if q.off {
+		p("Ring ID:          %x\nQuorate:          %s\n", v.Ring.Seq, quorate)
+		return
+	}
 	p("Ring ID:          %x.%x\n", uint32(v.Ring.Rep), v.Ring.Seq)
 	p("Quorate:          %s\n\n", quorate)
 	p("Votequorum information\n----------------------\n")
@@ -206,7 +253,7 @@ func (q *quorumtool) status(v messaging.QuorumView) {
 		p("%s ", f)
 	}
 	p("\n")
-	q.members(v)
+	q.members(ctx, v)
 }
 
 func (q *quorumtool) id(id messaging.NodeID) string {
@@ -217,7 +264,7 @@ func (q *quorumtool) id(id messaging.NodeID) string {
 }
 
 // members prints the table of those in the ring.
-func (q *quorumtool) members(v messaging.QuorumView) {
+func (q *quorumtool) members(ctx context.Context, v messaging.QuorumView) {
 	p := q.io.Printf
 	p("\nMembership information\n----------------------\n")
 	device := ""
@@ -237,7 +284,7 @@ func (q *quorumtool) members(v messaging.QuorumView) {
 		if q.machine {
 			p("%10s ", "NR")
 		}
-		p("%s", q.name(n))
+		p("%s", q.names(ctx, v, n))
 		if n.ID == v.Self {
 			p(" (local)")
 		}
@@ -250,6 +297,15 @@ func (q *quorumtool) name(n messaging.Node) string {
 		return n.Addr
 	}
 	return n.Name
+}
+
+// names gives the name, and with -a what stands for the other links as well.
+func (q *quorumtool) names(ctx context.Context, v messaging.QuorumView, n messaging.Node) string {
+	out := []string{q.name(n)}
+	if all := addresses(ctx, q.bus, v, n.ID); q.all && len(all) > 1 {
+		out = append(out, all[1:]...)
+	}
+	return strings.Join(out, ", ")
 }
 
 func (q *quorumtool) sort(nodes []messaging.Node) {

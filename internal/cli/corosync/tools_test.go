@@ -29,8 +29,15 @@ import (
 // serve runs two engines and gives the root of the first.
 func serve(t *testing.T, transport string) string {
 	t.Helper()
+	_, root := serveTuned(t, transport, func(*engine.Config) {})
+	return root
+}
+
+func serveTuned(t *testing.T, transport string, tune func(*engine.Config)) (*conformance.Lab, string) {
+	t.Helper()
 	l := conformance.NewLab(t, 2)
 	l.Tune = func(c *engine.Config) {
+		tune(c)
 		c.Transport = transport
 		c.Cmap = cmap.New()
 		for i, n := range c.Nodes {
@@ -63,7 +70,7 @@ func serve(t *testing.T, transport string) string {
 			t.Error(err)
 		}
 	})
-	return root
+	return l, root
 }
 
 // What differs from run to run.
@@ -92,7 +99,7 @@ func TestTools(t *testing.T) {
 			words := strings.Fields(d.Input)
 			var out, errs bytes.Buffer
 			io := &cli.IO{
-				Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Env: func(string) string { return "" },
+				Stdin: strings.NewReader(strings.Repeat("x\n", 3)), Stdout: &out, Stderr: &errs, Env: func(string) string { return "" },
 				Paths: daemon.Paths{Root: root}, Tool: words[0],
 			}
 			code := tools[words[0]].Run(t.Context(), io, words[1:])

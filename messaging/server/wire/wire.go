@@ -25,6 +25,8 @@ func Errors() ipc.ErrorTable {
 		{Err: messaging.ErrTooBig, Code: codes.InvalidArgument, Reason: "TOO_BIG"},
 		{Err: messaging.ErrRefused, Code: codes.FailedPrecondition, Reason: "REFUSED"},
 		{Err: messaging.ErrAgain, Code: codes.Aborted, Reason: "AGAIN"},
+		{Err: messaging.ErrReadOnly, Code: codes.PermissionDenied, Reason: "READ_ONLY"},
+		{Err: messaging.ErrNoKey, Code: codes.NotFound, Reason: "NO_KEY"},
 		{Err: messaging.ErrInvalid, Code: codes.InvalidArgument, Reason: "INVALID"},
 	}
 }
