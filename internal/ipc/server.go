@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 )
@@ -28,6 +29,7 @@ const MaxMessage = 65 << 20
 const (
 	maxStreams  = 1024
 	windowBytes = 4 << 20
+	bufferBytes = 128 << 10 // read and written at once
 	stopGrace   = 300 * time.Millisecond
 )
 
@@ -45,6 +47,9 @@ func NewServer(methods MethodTable, errs ErrorTable, log *slog.Logger) *grpc.Ser
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.InitialWindowSize(windowBytes),
 		grpc.InitialConnWindowSize(windowBytes),
+		experimental.BufferPool(&buffers),
+		grpc.ReadBufferSize(bufferBytes),
+		grpc.WriteBufferSize(bufferBytes),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
 		grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error {
 			return status.Error(codes.Unimplemented, "ipc: no such method")

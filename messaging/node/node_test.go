@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/quorate/quorate/internal/clock"
-	"github.com/quorate/quorate/messaging"
 	"github.com/quorate/quorate/messaging/conf"
 	"github.com/quorate/quorate/messaging/engine"
 )
@@ -235,102 +234,5 @@ func TestClassicLogWritesCorosyncsForm(t *testing.T) {
 	want := fmt.Sprintf("Nov 20 09:08:07 [%d] node1 corosync notice  [TOTEM ] A new membership (1.5) was formed. Members joined: 2\n", os.Getpid())
 	if err != nil || string(got) != want {
 		t.Errorf("%q, %v, want %q", got, err, want)
-	}
-}
-
-// BenchmarkOrder measures ordered messages through three engines on loopback, as
-// seen by a member of node 1.
-func BenchmarkOrder(b *testing.B) {
-	for _, senders := range []int{1, 3} {
-		for _, size := range []int{64, 1024, 8192, 65536} {
-			b.Run(fmt.Sprintf("senders=%d/size=%d", senders, size), func(b *testing.B) { benchOrder(b, senders, size) })
-		}
-	}
-}
-
-func benchOrder(b *testing.B, senders, size int) {
-	var groups []messaging.Group
-	for id := 1; id <= 3; id++ {
-		n := startReal(b, 34, 3, id, 1, nil)
-		defer n.stop()
-		g, err := n.Bus(1).Join(b.Context(), "bench")
-		if err != nil {
-			b.Fatal(err)
-		}
-		groups = append(groups, g)
-	}
-	for _, g := range groups {
-		for {
-			ev, err := g.Next(b.Context())
-			if err != nil {
-				b.Fatal(err)
-			}
-			if cc, ok := ev.(*messaging.ConfigChange); ok && len(cc.Members) == 3 {
-				break
-			}
-		}
-	}
-	body := make([]byte, size)
-	b.SetBytes(int64(size))
-	b.ResetTimer()
-	var wg sync.WaitGroup
-	each := (b.N + senders - 1) / senders
-	for _, g := range groups[:senders] {
-		wg.Go(func() {
-			for range each {
-				if err := g.Multicast(b.Context(), body); err != nil {
-					b.Error(err)
-					return
-				}
-			}
-		})
-	}
-	for _, g := range groups {
-		wg.Go(func() {
-			for n := 0; n < each*senders; {
-				ev, err := g.Next(b.Context())
-				if err != nil {
-					b.Error(err)
-					return
-				}
-				if _, ok := ev.(*messaging.Message); ok {
-					n++
-				}
-			}
-		})
-	}
-	wg.Wait()
-	b.ReportMetric(float64(each*senders)/b.Elapsed().Seconds(), "msg/s")
-}
-
-// BenchmarkLatency measures one message at a time until its own delivery.
-func BenchmarkLatency(b *testing.B) {
-	var groups []messaging.Group
-	for id := 1; id <= 3; id++ {
-		n := startReal(b, 35, 3, id, 1, nil)
-		defer n.stop()
-		g, err := n.Bus(1).Join(b.Context(), "bench")
-		if err != nil {
-			b.Fatal(err)
-		}
-		groups = append(groups, g)
-	}
-	for members := 0; members < 3; {
-		ev, err := groups[0].Next(b.Context())
-		if err != nil {
-			b.Fatal(err)
-		}
-		if cc, ok := ev.(*messaging.ConfigChange); ok {
-			members = len(cc.Members)
-		}
-	}
-	b.ResetTimer()
-	for range b.N {
-		if err := groups[0].Multicast(b.Context(), make([]byte, 64)); err != nil {
-			b.Fatal(err)
-		}
-		if _, err := groups[0].Next(b.Context()); err != nil {
-			b.Fatal(err)
-		}
 	}
 }

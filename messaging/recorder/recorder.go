@@ -55,9 +55,13 @@ func New(size int) *Recorder {
 	return &Recorder{size: max(size, MinSegment)}
 }
 
+// stateShare is how many times as large as its state a segment gets at least,
+// so that a core with much in its queues is not copied all the time.
+const stateShare = 4
+
 // Due tells whether the core's state is wanted, by Begin, before the next event.
 func (r *Recorder) Due() bool {
-	return r != nil && (!r.began || len(r.new.records) >= r.size)
+	return r != nil && (!r.began || len(r.new.records) >= max(r.size, stateShare*len(r.new.state)))
 }
 
 // Begin starts a segment. appendState adds the core's state to a slice.

@@ -22,7 +22,8 @@ type Start struct{ SavedRingSeq, Durable uint64 }
 
 // Recv is one packet that another node sent. Packet is plaintext: the shell
 // has opened the seal, which also proved From. Packets read in one batch are
-// to be handed over with tokens last (a token may overtake data).
+// to be handed over with tokens last (a token may overtake data). The core keeps
+// Packet: it must not change any more.
 type Recv struct {
 	From   messaging.NodeID
 	Packet []byte

@@ -86,7 +86,6 @@ type Core struct {
 	// The application's messages.
 	queue, syncQueue pack.Queue
 	waitSync         bool
-	scratch          []byte
 	assemblies       map[messaging.NodeID]*pack.Assembly
 }
 
@@ -100,7 +99,6 @@ func New(cfg Config) (*Core, error) {
 		cfg: cfg, self: cfg.Self, state: Gather,
 		rng:        rand.NewPCG(cfg.Seed, uint64(cfg.Self)),
 		cur:        newMsgSet(messaging.RingID{}),
-		scratch:    make([]byte, 0, cfg.MTU),
 		assemblies: map[messaging.NodeID]*pack.Assembly{},
 	}, nil
 }

@@ -49,7 +49,7 @@ func (c *Core) Digest() uint64 {
 }
 
 // archive lists every field that outlives a step. Those that it leaves out are
-// memory that steps use again: out, token, scratch.
+// memory that steps use again: out, token.
 func (c *Core) archive(a *archive) {
 	c.cfg.archive(a)
 	num(a, &c.now)

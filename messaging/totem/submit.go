@@ -68,6 +68,7 @@ func (c *Core) backlog() int {
 // nextPacket numbers and gives the next packet to send, nil if there is none.
 func (c *Core) nextPacket(s *msgSet, seq uint64) []byte {
 	m := wire.Mcast{Ring: c.ring, Seq: seq, Origin: c.self}
+	var packet []byte
 	if c.state == Recovery {
 		old := c.nextRetrans()
 		if old == nil {
@@ -75,6 +76,7 @@ func (c *Core) nextPacket(s *msgSet, seq uint64) []byte {
 		}
 		m.Payload, m.Recovery = old.packet, true
 		old.copied = true
+		packet = m.Append(make([]byte, 0, m.Size()))
 	} else {
 		q := &c.queue
 		if c.syncQueue.Len() > 0 {
@@ -82,13 +84,12 @@ func (c *Core) nextPacket(s *msgSet, seq uint64) []byte {
 		} else if c.waitSync {
 			return nil
 		}
-		c.scratch = q.Next(c.scratch[:0], c.payloadSize())
-		if len(c.scratch) == 0 {
+		size := min(c.payloadSize(), q.Bytes()+pack.CutExtra)
+		packet = q.Next(m.Append(make([]byte, 0, wire.McastOverhead+size)), c.payloadSize())
+		if len(packet) == wire.McastOverhead {
 			return nil
 		}
-		m.Payload = c.scratch
 	}
-	packet := m.Append(make([]byte, 0, m.Size()))
 	s.put(seq, packet, c.self, m.Recovery)
 	return packet
 }
@@ -115,11 +116,10 @@ func (c *Core) onMcast(m *wire.Mcast, packet []byte) {
 		c.stats.McastDuplicate++
 		return
 	}
-	own := append(make([]byte, 0, len(packet)), packet...)
-	s.put(m.Seq, own, m.Origin, m.Recovery)
+	s.put(m.Seq, packet, m.Origin, m.Recovery)
 	c.stats.McastReceived++
 	if m.Recovery && c.state == Recovery {
-		c.recoverCopy(own[wire.McastOverhead:])
+		c.recoverCopy(m.Payload)
 	}
 	if c.state == Operational {
 		c.deliverContiguous()

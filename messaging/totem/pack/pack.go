@@ -16,6 +16,9 @@ const (
 	wordSize = 4
 	cutSize  = wordSize + 8 // word, total, offset
 
+	// CutExtra is what a payload may take beyond [Queue.Bytes].
+	CutExtra = cutSize - wordSize
+
 	// MinCapacity is the smallest payload capacity that makes progress.
 	MinCapacity = 64
 )
@@ -134,6 +137,9 @@ func (q *Queue) pop(rest int) {
 	}
 }
 
+// maxAhead bounds the room that is made for a message before it has arrived.
+const maxAhead = 1 << 20
+
 // An Assembly joins the chunks of one origin. The zero Assembly is empty.
 type Assembly struct {
 	buf   []byte
@@ -204,13 +210,13 @@ func (r *Reader) Next(a *Assembly) (msg []byte, ok bool, err error) {
 // add takes one chunk of a cut message and gives the message when complete.
 func (a *Assembly) add(data []byte, total, offset int) []byte {
 	if offset == 0 {
-		*a = Assembly{total: total, open: true}
+		*a = Assembly{buf: make([]byte, 0, min(total, maxAhead)), total: total, open: true}
 	}
 	if !a.open || a.total != total || len(a.buf) != offset {
 		a.Reset() // its beginning was not seen: drop it whole
 		return nil
 	}
-	a.buf = append(a.buf, data...) // grows with what arrived, not with what was claimed
+	a.buf = append(a.buf, data...) // beyond maxAhead it grows with what arrived
 	if len(a.buf) < total {
 		return nil
 	}
