@@ -4,6 +4,7 @@
 package conf
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -37,6 +38,7 @@ func Read(file string, text []byte) (*Config, error) {
 // Build gives a parsed file its meaning. The error joins all faults found.
 func Build(file string, root *Section) (*Config, error) {
 	b := builder{
+		lines: map[string]int{},
 		cfg: &Config{
 			root: root, File: file, Transport: Knet, LinkMode: "passive", BlockUnlisted: true, NetMTU: DefaultMTU,
 			Interfaces: map[int]Interface{}, SchedRR: true,
@@ -46,17 +48,34 @@ func Build(file string, root *Section) (*Config, error) {
 	b.section(root, "", "")
 	b.checkWhole()
 	if len(b.errs) > 0 {
-		return nil, errors.Join(b.errs...)
+		slices.SortStableFunc(b.errs, func(x, y *SyntaxError) int { return cmp.Compare(x.Line, y.Line) })
+		var all []error
+		for _, e := range b.errs {
+			all = append(all, e)
+		}
+		return nil, errors.Join(all...)
 	}
 	return b.cfg, nil
 }
 
 type builder struct {
 	cfg     *Config
-	errs    []error
-	ifaces  int // interface sections seen
-	subsys  int // unnamed logger_subsys sections seen
-	members int // member sections seen
+	errs    []*SyntaxError
+	ifaces  int            // interface sections seen
+	subsys  int            // unnamed logger_subsys sections seen
+	members int            // member sections seen
+	lines   map[string]int // of keys and sections, by their path in the schema
+}
+
+// at is the line of the first of the keys or sections that the file has, or its
+// first line.
+func (b *builder) at(paths ...string) int {
+	for _, p := range paths {
+		if l, ok := b.lines[p]; ok {
+			return l
+		}
+	}
+	return 1
 }
 
 func (b *builder) fault(line int, format string, args ...any) {
@@ -83,8 +102,16 @@ func (b *builder) section(s *Section, path, prefix string) {
 	}
 	for _, sub := range s.Subs {
 		subPath := join(path, sub.Name)
+		switch path {
+		case "uidgid", "totem.interface.member":
+			b.fault(sub.Line, "%s: Subsections are not allowed within %s section", subPath, s.Name)
+			continue
+		}
+		if _, ok := b.lines[subPath]; !ok {
+			b.lines[subPath] = sub.Line
+		}
 		if _, ok := schema()[subPath]; !ok && !strings.HasPrefix(subPath, "resources.") {
-			b.warn(sub.Line, "unknown section %q is stored and otherwise ignored", subPath)
+			b.warn(sub.Line, "unknown section %q%s is stored and otherwise ignored", subPath, meant(sub.Name, subsections(path)))
 		}
 		b.section(sub, subPath, b.cmapPrefix(sub, subPath, prefix))
 	}
@@ -141,6 +168,7 @@ func value(s *Section, key string) string {
 
 func (b *builder) key(k Key, path, prefix string) {
 	r, known := lookup(path, k.Name)
+	b.lines[join(path, k.Name)] = k.Line
 	typ := "str"
 	switch {
 	case path == "uidgid" && !known:
@@ -150,11 +178,7 @@ func (b *builder) key(k Key, path, prefix string) {
 		b.fault(k.Line, "Only memberaddr is allowed in member section")
 		return
 	case !known:
-		hint := ""
-		if n := nearest(path, k.Name); n != "" {
-			hint = fmt.Sprintf(" (did you mean %q?)", n)
-		}
-		b.warn(k.Line, "unknown key %q%s is stored and otherwise ignored", join(path, k.Name), hint)
+		b.warn(k.Line, "unknown key %q%s is stored and otherwise ignored", join(path, k.Name), meant(k.Name, keysOf(path)))
 	default:
 		if fault := r.check(join(path, k.Name), k.Value); fault != "" {
 			b.fault(k.Line, "%s", fault)

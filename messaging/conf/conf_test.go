@@ -4,12 +4,15 @@
 package conf
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/cockroachdb/datadriven"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/quorate/quorate/messaging/cmap"
 )
@@ -98,14 +101,35 @@ func TestLongLineIsRefusedWithItsNumber(t *testing.T) {
 	}
 }
 
-// FuzzRead: no input panics, and whatever loads gives entries that cmap takes.
+// located finds file and line in each line of an error.
+var located = regexp.MustCompile(`^parser error: f:\d+: .`)
+
+// FuzzRead: no input panics; every fault and remark has its line; whatever loads
+// gives entries that cmap takes, and means the same after it was written down
+// anew.
 func FuzzRead(f *testing.F) {
 	f.Add([]byte("totem {\n version: 2\n interface {\n ringnumber: 0\n bindnetaddr: 192.0.2.0\n }\n}\n"))
 	f.Add([]byte("nodelist {\n node {\n ring0_addr: ::1\n nodeid: 1\n }\n}\nquorum {\n provider: corosync_votequorum\n}\n"))
+	f.Add([]byte("totem {\n token: 1\n consensus: 30\n join: 40\n transport: udp\n}\nuidgid {\n x {\n }\n}\nquorum {\n device {\n model: net\n }\n}\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
+		lines := 1 + bytes.Count(text, []byte("\n"))
 		cfg, err := Read("f", text)
 		if err != nil {
+			for fault := range strings.SplitSeq(err.Error(), "\n") {
+				var line int
+				if !located.MatchString(fault) {
+					t.Fatalf("fault without a line: %q", fault)
+				}
+				if _, err := fmt.Sscanf(fault, "parser error: f:%d:", &line); err != nil || line < 1 || line > lines {
+					t.Fatalf("line %d of %d: %q", line, lines, fault)
+				}
+			}
 			return
+		}
+		for _, w := range cfg.Warnings {
+			if w.Line < 1 || w.Line > lines {
+				t.Fatalf("line %d of %d: %s", w.Line, lines, w)
+			}
 		}
 		if err := cmap.New().SetAll(cfg.Entries); err != nil {
 			t.Fatal(err)
@@ -113,5 +137,29 @@ func FuzzRead(f *testing.F) {
 		if cfg.Token() <= 0 || len(cfg.Nodes) > MaxNodes {
 			t.Fatalf("token %s, %d nodes", cfg.Token(), len(cfg.Nodes))
 		}
+		var b strings.Builder
+		write(&b, cfg.root)
+		again, err := Read("f", []byte(b.String()))
+		if err != nil {
+			t.Fatalf("%v of\n%s", err, b.String())
+		}
+		if d := cmp.Diff(cfg.Entries, again.Entries); d != "" {
+			t.Fatalf("another meaning of\n%s%s", b.String(), d)
+		}
+		if merged, kept, err := cfg.Amend(again); err != nil || len(kept)+len(Changes(cfg, merged)) > 0 {
+			t.Fatalf("a reload of the same changes %v, keeps %v, %v", Changes(cfg, merged), kept, err)
+		}
 	})
+}
+
+// write writes a section's content down.
+func write(b *strings.Builder, s *Section) {
+	for _, k := range s.Keys {
+		fmt.Fprintf(b, "%s: %s\n", k.Name, k.Value)
+	}
+	for _, sub := range s.Subs {
+		fmt.Fprintf(b, "%s {\n", sub.Name)
+		write(b, sub)
+		b.WriteString("}\n")
+	}
 }

@@ -60,7 +60,8 @@ func Parse(file string, text []byte) (*Section, error) {
 		}
 	}
 	if len(p.stack) != 1 {
-		return nil, p.fault("Missing closing brace")
+		top := p.stack[len(p.stack)-1]
+		return nil, p.fault(fmt.Sprintf("Missing closing brace (of section %q, line %d)", top.Name, top.Line))
 	}
 	return p.stack[0], nil
 }

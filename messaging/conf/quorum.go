@@ -256,7 +256,7 @@ func (b *builder) checkQuorum() {
 		return
 	}
 	if len(c.Nodes) == 0 && c.ExpectedVotes() == 0 {
-		b.errs = append(b.errs, fmt.Errorf("conf: %s: configuration error: nodelist or quorum.expected_votes must be configured!", c.File))
+		b.fault(b.at("quorum.provider"), "configuration error: nodelist or quorum.expected_votes must be configured!")
 		return
 	}
 	b.checkVotes()

@@ -5,6 +5,7 @@ package conf
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -51,8 +52,8 @@ var schema = sync.OnceValue(func() map[string]map[string]rule {
 			"link_mode":  {typ: "str", enum: []string{"passive", "active", "rr"}, bad: "Invalid link_mode. Should be passive, active or rr"},
 			"rrp_mode":   {typ: "str", enum: []string{"none", "passive", "active"}, bad: "Invalid rrp_mode. Should be none, passive or active"},
 			"netmtu":     number("u32", 576, 65536), "knet_mtu": u32, "knet_pmtud_interval": u32,
-			"knet_compression_model": text, "knet_compression_threshold": u32, "knet_compression_level": number("i32", 0, 1<<31-1),
-			"ip_dscp": text, "block_unlisted_ips": yesno, "cancel_token_hold_on_retransmit": yesno,
+			"knet_compression_model": {typ: "str", enum: []string{"none", "zlib", "lz4", "lz4hc", "lzo2", "lzma", "bzip2", "zstd"}, bad: "Invalid compression model. Should be none, zlib, lz4, lz4hc, lzo2, lzma, bzip2 or zstd"}, "knet_compression_threshold": u32, "knet_compression_level": number("i32", 0, 1<<31-1),
+			"ip_dscp": {typ: "str", enum: dscp(), bad: "Invalid ip_dscp. Should be 0 to 63, cs0 to cs7, af11 to af43 or ef"}, "block_unlisted_ips": yesno, "cancel_token_hold_on_retransmit": yesno,
 			"clear_node_high_bit": yesno, "nodeid": number("u32", 1, 1<<32-1), "threads": u32, "vsftype": text,
 			"token": millis, "token_coefficient": millis, "token_warning": number("u32", 0, 100), "token_retransmit": millis,
 			"token_retransmits_before_loss_const": number("u32", 1, 1000), "hold": millis, "join": millis, "send_join": millis,
@@ -67,7 +68,7 @@ var schema = sync.OnceValue(func() map[string]map[string]rule {
 			"linknumber": number("u8", 0, MaxLinks-1), "ringnumber": number("u8", 0, MaxLinks-1),
 			"bindnetaddr": text, "mcastaddr": text, "broadcast": yesno, "mcastport": number("u16", 1, 65535), "ttl": u8,
 			"knet_link_priority": u8, "knet_ping_interval": u32, "knet_ping_timeout": u32, "knet_ping_precision": u32,
-			"knet_pong_count": u32, "knet_transport": text, "addr": text,
+			"knet_pong_count": u32, "knet_transport": {typ: "str", enum: []string{"udp", "sctp"}, bad: "Invalid knet_transport. Should be udp"}, "addr": text,
 		},
 		"totem.interface.member": {"memberaddr": text},
 		"nodelist":               {},
@@ -109,6 +110,21 @@ var schema = sync.OnceValue(func() map[string]map[string]rule {
 	}
 })
 
+// dscp lists the values of ip_dscp.
+func dscp() []string {
+	out := []string{"ef"}
+	for n := range 64 {
+		out = append(out, strconv.Itoa(n))
+	}
+	for n := range 8 {
+		out = append(out, fmt.Sprintf("cs%d", n))
+	}
+	for n := range 12 {
+		out = append(out, fmt.Sprintf("af%d%d", n/3+1, n%3+1))
+	}
+	return out
+}
+
 // lookup finds the rule of a key. ok is false where the key is unknown.
 func lookup(section, key string) (r rule, ok bool) {
 	if section == "nodelist.node" && isRingAddr(key) {
@@ -136,7 +152,7 @@ func (r rule) check(key, value string) (fault string) {
 		if slices.Contains(r.enum, value) {
 			return ""
 		}
-		return fmt.Sprintf("%s, but %q was given for key %q", r.bad, value, key)
+		return fmt.Sprintf("%s, but %q was given for key %q%s", r.bad, value, key, meant(value, r.enum))
 	}
 	if r.max == 0 {
 		return ""
@@ -148,18 +164,32 @@ func (r rule) check(key, value string) (fault string) {
 	return ""
 }
 
-// nearest gives the known key of the section most like name, or "".
-func nearest(section, name string) string {
+// keysOf lists the known keys of a section.
+func keysOf(section string) []string {
+	out := slices.Collect(maps.Keys(schema()[section]))
+	if section == "nodelist.node" {
+		out = append(out, "ring0_addr", "ring1_addr")
+	}
+	return out
+}
+
+// subsections lists the known sections within one.
+func subsections(section string) []string {
+	var out []string
+	for path := range schema() {
+		if at := strings.LastIndexByte(path, '.'); path != "" && path[:max(at, 0)] == section {
+			out = append(out, path[at+1:])
+		}
+	}
+	return out
+}
+
+// meant asks whether the candidate that is most like name was meant; it is empty
+// where none is like it.
+func meant(name string, candidates []string) string {
 	best, dist := "", 3
 	if len(name) < 5 {
 		dist = 2
-	}
-	candidates := make([]string, 0, 64)
-	for k := range schema()[section] {
-		candidates = append(candidates, k)
-	}
-	if section == "nodelist.node" {
-		candidates = append(candidates, "ring0_addr", "ring1_addr")
 	}
 	for _, k := range candidates {
 		d := distance(name, k)
@@ -167,26 +197,35 @@ func nearest(section, name string) string {
 			best, dist = k, d
 		}
 	}
-	return best
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean %q?)", best)
 }
 
-// distance is the number of single edits between two words.
+// distance is the number of single edits between two words; two letters that
+// changed places are one.
 func distance(a, b string) int {
-	prev := make([]int, len(b)+1)
-	cur := make([]int, len(b)+1)
-	for j := range prev {
-		prev[j] = j
+	rows := make([][]int, len(a)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(b)+1)
+		rows[i][0] = i
 	}
-	for i := range len(a) {
-		cur[0] = i + 1
-		for j := range len(b) {
+	for j := range rows[0] {
+		rows[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
 			cost := 1
-			if a[i] == b[j] {
+			if a[i-1] == b[j-1] {
 				cost = 0
 			}
-			cur[j+1] = min(prev[j]+cost, prev[j+1]+1, cur[j]+1)
+			d := min(rows[i-1][j-1]+cost, rows[i-1][j]+1, rows[i][j-1]+1)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				d = min(d, rows[i-2][j-2]+1)
+			}
+			rows[i][j] = d
 		}
-		prev, cur = cur, prev
 	}
-	return prev[len(b)]
+	return rows[len(a)][len(b)]
 }

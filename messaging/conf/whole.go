@@ -4,7 +4,6 @@
 package conf
 
 import (
-	"fmt"
 	"net/netip"
 
 	"github.com/quorate/quorate/messaging"
@@ -21,16 +20,16 @@ func (b *builder) checkWhole() {
 	b.checkQuorum()
 	c := b.cfg
 	if c.Transport == UDP && len(c.Nodes) == 0 && c.Interfaces[0].BindNet == "" {
-		b.errs = append(b.errs, fmt.Errorf("conf: %s: transport udp needs totem.interface.bindnetaddr or a nodelist", c.File))
+		b.fault(b.at("totem.transport", "totem"), "transport udp needs totem.interface.bindnetaddr or a nodelist")
 	}
 	if c.Transport != UDP && len(c.Nodes) == 0 {
 		// A file of the tutorials names no transport and gives an interface
 		// section: in the corosync of its day that meant multicast.
 		if c.Interfaces[0].BindNet != "" {
 			c.Transport = UDP
-			c.Warnings = append(c.Warnings, Warning{c.File, 1, "no nodelist: transport udp (multicast) is used, as corosync 1 and 2 did"})
+			c.Warnings = append(c.Warnings, Warning{c.File, b.at("totem.interface"), "no nodelist: transport udp (multicast) is used, as corosync 1 and 2 did"})
 		} else {
-			b.errs = append(b.errs, fmt.Errorf("conf: %s: nodelist is missing: list each node with ring0_addr and nodeid", c.File))
+			b.fault(b.at("nodelist", "totem"), "nodelist is missing: list each node with ring0_addr and nodeid")
 		}
 	}
 }
@@ -121,10 +120,10 @@ func (b *builder) checkTimers() {
 		{"heartbeat_interval", t.HeartbeatInterval, 10},
 	} {
 		if f.n.Set && f.n.Value < f.min {
-			b.errs = append(b.errs, fmt.Errorf("conf: %s: The %s timeout parameter (%d ms) may not be less than (%d ms)", b.cfg.File, f.name, f.n.Value, f.min))
+			b.fault(b.at("totem."+f.name), "The %s timeout parameter (%d ms) may not be less than (%d ms)", f.name, f.n.Value, f.min)
 		}
 	}
 	if t.Consensus.Set && t.Join.Set && t.Consensus.Value < t.Join.Value {
-		b.errs = append(b.errs, fmt.Errorf("conf: %s: The consensus timeout parameter (%d ms) may not be less than join (%d ms)", b.cfg.File, t.Consensus.Value, t.Join.Value))
+		b.fault(b.at("totem.consensus"), "The consensus timeout parameter (%d ms) may not be less than join (%d ms)", t.Consensus.Value, t.Join.Value)
 	}
 }
