@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/quorate/quorate/internal/clock"
@@ -272,6 +273,20 @@ func (b *Bus) UnregisterDevice(ctx context.Context) error {
 		return fmt.Errorf("%w: there is no quorum device", messaging.ErrInvalid)
 	}
 	return b.e.call(ctx, func() { b.e.actQuorum(b.e.votes.Unregister()) })
+}
+
+// withDevice adds the keys that the device describes itself by.
+func (e *Engine) withDevice(out []messaging.CmapEntry, prefix string) []messaging.CmapEntry {
+	if e.cfg.Device.Arbiter == nil {
+		return out
+	}
+	for _, k := range e.cfg.Device.Arbiter.Entries() {
+		if strings.HasPrefix(k.Key, prefix) {
+			out = append(out, k)
+		}
+	}
+	slices.SortFunc(out, func(a, b messaging.CmapEntry) int { return strings.Compare(a.Key, b.Key) })
+	return out
 }
 
 // publishDevice keeps the keys of the map about the device.
