@@ -28,7 +28,7 @@ const MaxMessage = 65 << 20
 // Bounds of a server.
 const (
 	maxStreams  = 1024
-	windowBytes = 4 << 20
+	windowBytes = 1 << 20
 	bufferBytes = 128 << 10 // read and written at once
 	stopGrace   = 300 * time.Millisecond
 )

@@ -21,8 +21,9 @@ import (
 // Bounds of local clients.
 const (
 	// maxAhead bounds the bytes that one member has handed over and the ring has
-	// not taken: one message of the largest size, or many small ones.
-	maxAhead = messaging.MaxMessage + 1<<20
+	// not taken; a message above it counts for all of it. What waits here delays
+	// what comes after, so it is little more than a few visits of the token take.
+	maxAhead = 1 << 20
 	// sendOverhead is what a message counts beside its body.
 	sendOverhead = 1024
 	// maxAsked bounds the administrative operations under way.
@@ -154,12 +155,13 @@ func (m *member) Multicast(ctx context.Context, body []byte) error {
 	if len(body) > messaging.MaxMessage {
 		return fmt.Errorf("%w: %d bytes", messaging.ErrTooBig, len(body))
 	}
-	weight := int64(len(body) + sendOverhead)
+	weight := min(int64(len(body)+sendOverhead), maxAhead)
 	if err := m.acquire(ctx, weight); err != nil {
 		return err
 	}
 	msg, err := m.e.groups.Multicast(m.id, body)
 	if err != nil {
+		m.ahead.Release(weight)
 		return err
 	}
 	f := func() {

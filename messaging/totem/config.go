@@ -111,7 +111,7 @@ func DefaultConfig(self messaging.NodeID, nodes int) Config {
 		MissTime:                   time.Millisecond,
 		NoHoldOnRetransmit:         true,
 		MTU:                        1350,
-		SendQueue:                  4 << 20,
+		SendQueue:                  1 << 20,
 	}
 }
 
