@@ -76,12 +76,12 @@ func (a adversary) play() ([]string, int) {
 	for _, n := range c.nodes {
 		n.start(false)
 	}
-	if !c.w.Run(c.w.Now()+5*time.Second, c.whole) {
+	if !c.w.Run(c.w.Now()+5*time.Second, func() bool { return c.failed() || c.whole() }) || c.failed() {
 		return []string{"no ring to begin with"}, 0
 	}
 	if a.disturb.what == "merge" {
 		c.net.Partition([]int{0, 1, 1}[:n])
-		c.w.Run(c.w.Now()+2*time.Second, nil)
+		c.w.Run(c.w.Now()+2*time.Second, c.failed)
 		c.net.Heal()
 	}
 	for i, n := range c.nodes {

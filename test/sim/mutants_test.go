@@ -44,7 +44,7 @@ var mutants = []mutant{
 	{"no rest is delivered after the transitional", "recovery.go", "for c.cur.delivered < c.cur.high {", "for false {", "", ""},
 	{"the departed are delivered after a gap", "recovery.go", "&& c.transMemb.has(m.origin) {", "{", "transitional sender comes along", ""},
 	{"a cut message goes on in the next ring", "recovery.go", "c.queue.Restart()", "", "", ""},
-	{"ring numbers are not kept", "core.go", "c.out.add(&PersistRingSeq{Seq: c.reserved})", "", "ring ids grow", ""},
+	{"a restart forgets the ring number", "core.go", "Seq: min(ev.SavedRingSeq, wire.MaxRingSeq-reserveAhead) + 1}", "Seq: min(ev.SavedRingSeq, 0) + 1}", "ring ids grow", ""},
 	{"ring numbers start from the last ring", "commit.go", "Seq: c.maxRingSeq + 4", "Seq: c.oldRing.Seq + 4", "", ""},
 	{"the aru reported is the highest held", "commit.go", "e.OldRing, e.Aru, e.High = c.oldRing, c.cur.aru, c.cur.high", "e.OldRing, e.Aru, e.High = c.oldRing, c.cur.high, c.cur.high", "virtual synchrony", ""},
 	{"old messages wait for the transitional", "recovery.go", "c.deliverContiguous() // still", "// still", "", ""},

@@ -219,7 +219,7 @@ func (c *cluster) bounded() {
 }
 
 // maxSteps bounds the events of one run: a core that never rests is at fault.
-const maxSteps = 5_000_000
+const maxSteps = 1_000_000
 
 func (c *cluster) failed() bool {
 	if c.w.Steps() > maxSteps {
