@@ -31,7 +31,7 @@ func fixed(path, name string) bool {
 	case "system":
 		return true
 	}
-	return path == "quorum.device" || strings.HasPrefix(path, "quorum.device.")
+	return false
 }
 
 // Reloadable tells whether a change of the key takes effect by a reload.
@@ -102,9 +102,9 @@ func (c *Config) Amend(fresh *Config) (merged *Config, kept []Change, err error)
 // that may come several times are not its business.
 func keepFixed(s, old *Section, path string) {
 	keepKeys(s, old, path)
-	for _, name := range []string{"totem", "quorum", "system", "device", "net", "disk", "heuristics"} {
+	for _, name := range []string{"totem", "quorum", "system"} {
 		sub := join(path, name)
-		if !slices.Contains([]string{"totem", "quorum", "system", "quorum.device", "quorum.device.net", "quorum.device.disk", "quorum.device.heuristics"}, sub) {
+		if !slices.Contains([]string{"totem", "quorum", "system"}, sub) {
 			continue
 		}
 		o, n := mergedSub(old, name), mergedSub(s, name)

@@ -53,6 +53,9 @@ type DeviceConfig struct {
 	// SyncTimeout bounds how long a change of the membership waits for the
 	// device's word, where that decides on quorum.
 	SyncTimeout time.Duration
+	// Key stands for all that the device was made of: a reload keeps a device
+	// whose key stays.
+	Key string
 }
 
 // A Tracker keeps the highest expected votes across restarts.
@@ -68,6 +71,8 @@ type arbitration struct {
 	lapsed  bool        // and is known to have
 	tokens  uint64      // accepted when last looked at
 	device  clock.Timer // the device did not poll
+	start   func()      // runs the configured device
+	stop    context.CancelFunc
 	denied  bool        // the device's no came before the members' words
 	holding bool        // this node's word waits
 	needs   bool        // for the device
@@ -175,15 +180,38 @@ func (e *Engine) leaseEnds() {
 
 // runArbiter runs the device until the engine ends.
 func (e *Engine) runArbiter(ctx context.Context) {
-	if e.cfg.Device.Arbiter == nil {
+	e.arbitration.start = func() {
+		arbiter := e.cfg.Device.Arbiter
+		if arbiter == nil {
+			return
+		}
+		run, cancel := context.WithCancel(ctx)
+		e.arbitration.stop = cancel
+		e.observe()
+		e.wg.Go(func() {
+			defer cancel()
+			if err := arbiter.Run(run, e.poll); err != nil && run.Err() == nil {
+				e.cfg.Log.Error("arbitration device ends: its vote does not count", "error", err)
+			}
+		})
+	}
+	e.arbitration.start()
+}
+
+// switchDevice lets another device take over, or none, or the first.
+func (e *Engine) switchDevice(d DeviceConfig) {
+	if d.Key == e.cfg.Device.Key {
 		return
 	}
-	e.observe()
-	e.wg.Go(func() {
-		if err := e.cfg.Device.Arbiter.Run(ctx, e.poll); err != nil && ctx.Err() == nil {
-			e.cfg.Log.Error("arbitration device ends: its vote does not count", "error", err)
-		}
-	})
+	if e.arbitration.stop != nil {
+		e.arbitration.stop()
+		e.arbitration.stop = nil
+	}
+	e.cfg.Device = d
+	if e.arbitration.start != nil {
+		e.arbitration.start()
+	}
+	e.cfg.Log.Info("arbitration device changed", "present", d.Arbiter != nil)
 }
 
 // poll takes the device's word.

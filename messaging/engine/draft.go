@@ -166,6 +166,7 @@ func (e *Engine) apply(d *Draft) error {
 	}
 	e.movePeers()
 	e.step(&totem.Reconfigure{Config: c.Totem})
+	e.switchDevice(c.Device)
 	e.actQuorum(e.votes.Reconfigure(c.Quorum))
 	return nil
 }

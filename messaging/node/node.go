@@ -79,6 +79,9 @@ func Build(s Source, c *conf.Config) (engine.Config, error) {
 	if c.StateDir != "" {
 		dir = s.Abs(c.StateDir)
 	}
+	if err := arbitration(s, c, &cfg, dir); err != nil {
+		return cfg, err
+	}
 	cfg.DumpDir = dir
 	cfg.Ring = engine.NewRingFile(dir, cfg.Self, s.Clock.Wall)
 	if err := Publish(c, &cfg, cfg.Cmap); err != nil {
@@ -272,7 +275,7 @@ func quorumConfig(s Source, c *conf.Config, self messaging.NodeID) quorum.Config
 	out := quorum.Config{
 		Self: self, Votes: uint32(q.Votes.Or(1)), ExpectedVotes: c.ExpectedVotes(), TwoNode: q.TwoNode, AutoTieBreaker: q.AutoTieBreaker,
 		LastManStanding: q.LastManStanding, Window: q.LastManWindow.Millis(quorum.DefaultWindow), AllowDownscale: q.AllowDownscale,
-		WaitForAll: q.TwoNode,
+		WaitForAll: q.TwoNode, Tracking: q.ExpectedTracking,
 	}
 	if q.WaitForAll.Set {
 		out.WaitForAll = q.WaitForAll.Value == 1

@@ -67,13 +67,19 @@ func New(cfg Config) (*Core, error) {
 	c.expected = expected
 	c.nodes[cfg.Self] = &node{info: Info{Votes: cfg.Votes, Expected: expected}, member: true}
 	c.members = []messaging.NodeID{cfg.Self}
-	if cfg.Device.Name != "" {
-		c.device = FlagDeviceRegistered
-		if cfg.Device.MasterWins {
-			c.device |= FlagDeviceMasterWins
-		}
-	}
+	c.device = registered(cfg.Device)
 	return c, nil
+}
+
+// registered are the flags of a device that did not say anything yet.
+func registered(d Device) (f Flags) {
+	if d.Name == "" {
+		return 0
+	}
+	if d.MasterWins {
+		f = FlagDeviceMasterWins
+	}
+	return f | FlagDeviceRegistered
 }
 
 // Info is what this node has to tell the others now.
@@ -328,8 +334,8 @@ func (c *Core) SetVotes(id messaging.NodeID, votes uint32) []Action {
 }
 
 // Reconfigure takes those options of a new configuration that may change while
-// the daemon runs: the votes, the expected votes, two_node and with it the
-// wait_for_all that it implies. It comes in the total order.
+// the daemon runs: the votes, the expected votes, the device, two_node and with it
+// the wait_for_all that it implies. It comes in the total order.
 func (c *Core) Reconfigure(cfg Config) []Action {
 	cfg, _ = cfg.Normalize()
 	if cfg.validate() != nil || cfg.ExpectedVotes == 0 {
@@ -341,6 +347,10 @@ func (c *Core) Reconfigure(cfg Config) []Action {
 			c.wfa = false
 		}
 		c.cfg.TwoNode = cfg.TwoNode
+	}
+	if c.cfg.Device != cfg.Device {
+		c.cfg.Device = cfg.Device
+		c.device = registered(cfg.Device)
 	}
 	self := c.nodes[c.cfg.Self]
 	changed := c.cfg.ExpectedVotes != cfg.ExpectedVotes
