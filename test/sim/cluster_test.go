@@ -113,6 +113,7 @@ type cluster struct {
 	// groups, sealed seals and a link layer.
 	record, grouped, sealed bool
 	link                    link.Config // with seals
+	waitForAll              bool        // in the quorum, with process groups
 	digests                 bool        // keep the digest of each step
 }
 

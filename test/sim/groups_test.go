@@ -4,6 +4,7 @@
 package sim
 
 import (
+	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"maps"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/quorate/quorate/messaging"
 	"github.com/quorate/quorate/messaging/cpg"
+	"github.com/quorate/quorate/messaging/quorum"
 	"github.com/quorate/quorate/messaging/totem"
 )
 
@@ -20,6 +22,7 @@ import (
 type groups struct {
 	n       *node
 	core    *cpg.Core
+	votes   *quorum.Core
 	next    uint64                          // client
 	clients map[uint64][]messaging.MemberID // the last members each was told of
 	left    map[uint64]bool                 // asked to leave
@@ -29,8 +32,12 @@ type groups struct {
 var groupNames = []string{"cib", "crmd", "web"}
 
 func newGroups(n *node) *groups {
+	votes, err := quorum.New(quorum.Config{Self: n.id, Votes: 1, ExpectedVotes: uint32(len(n.c.nodes)), WaitForAll: n.c.waitForAll})
+	if err != nil {
+		panic(err)
+	}
 	return &groups{
-		n: n, core: cpg.New(n.id), next: uint64(n.life) << 32,
+		n: n, core: cpg.New(n.id), votes: votes, next: uint64(n.life) << 32,
 		clients: map[uint64][]messaging.MemberID{}, left: map[uint64]bool{}, table: map[messaging.MemberID]messaging.Reason{},
 	}
 }
@@ -69,7 +76,11 @@ func (g *groups) work(size int) {
 func (g *groups) transitional(a *totem.ConfChange) { g.core.Transitional(a.Members) }
 
 func (g *groups) regular(a *totem.ConfChange) []totem.Event {
-	return g.act(g.core.Regular(a.Ring, a.Members, nil))
+	info, err := json.Marshal(g.votes.Info())
+	if err != nil {
+		panic(err)
+	}
+	return g.act(g.core.Regular(a.Ring, a.Members, info))
 }
 
 func (g *groups) deliver(a *totem.Deliver) []totem.Event {
@@ -86,6 +97,7 @@ func (g *groups) act(as []cpg.Action) (out []totem.Event) {
 			g.event(a)
 		case *cpg.Synced:
 			k.expect("synchronisation completes", a.Ring == n.ring, "node %d: %v on %v", n.id, a.Ring, n.ring)
+			g.synced(a)
 		case *cpg.SyncDone:
 			k.synced(n.id, n.life, n.ring, g.digest())
 			out = append(out, &totem.SyncDone{})
@@ -94,6 +106,20 @@ func (g *groups) act(as []cpg.Action) (out []totem.Event) {
 		}
 	}
 	return out
+}
+
+// synced counts the votes of a ring.
+func (g *groups) synced(a *cpg.Synced) {
+	infos := map[messaging.NodeID]quorum.Info{}
+	for id, b := range a.Extras {
+		var in quorum.Info
+		if err := json.Unmarshal(b, &in); err != nil {
+			panic(err)
+		}
+		infos[id] = in
+	}
+	g.votes.Synced(a.Ring.Seq, a.Members, infos)
+	g.n.c.check.voted(g.n, a, g.votes.Result().Quorate)
 }
 
 // digest stands for the tables of all groups.

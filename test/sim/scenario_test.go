@@ -166,6 +166,7 @@ func (s *scenario) run() result {
 
 func (s *scenario) play() (*cluster, result) {
 	c := newCluster(s.seed, s.nodes, s.cfg)
+	c.waitForAll = s.seed%2 == 0
 	c.grouped, c.sealed, c.record, c.link = s.grouped, s.sealed, s.record, s.link
 	c.diskDelay, c.digests = s.diskDelay, s.digests
 	c.net.SetFaults(s.faults)

@@ -108,7 +108,7 @@ var rules = []string{
 	"one member list for a ring id", "total order", "virtual synchrony", "transitional agreement",
 	"self delivery", "synchronisation first", "one ring after the faults", "everything is sent and released", "liveness", "bounded work", "bounded state", "ring number durable",
 	"groups agree", "group changes once", "sender is in the group", "virtual synchrony of groups", "synchronisation completes",
-	"window", "requests end", "ring numbers are written seldom", "replay", "sealed packets", "links go down",
+	"one quorate side", "members agree on quorum", "wait for all", "window", "requests end", "ring numbers are written seldom", "replay", "sealed packets", "links go down",
 }
 
 func report(t *testing.T, seed uint64, res result) {
