@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/quorate/quorate/internal/ipc"
@@ -95,6 +96,70 @@ func TestDaemonGoneEndsGroupsAndComesBack(t *testing.T) {
 	}
 	if _, err := b.Join(t.Context(), "g"); err != nil {
 		t.Errorf("join anew: %v", err)
+	}
+}
+
+// TestClientThatDoesNotReadIsCutOff: its process stops reading from the socket.
+// The daemon takes it out of the group; the others go on meanwhile.
+func TestClientThatDoesNotReadIsCutOff(t *testing.T) {
+	l := conformance.NewLab(t, 1)
+	l.StartAll()
+	t.Cleanup(l.StopAll)
+	l.Await(1, true, 1)
+	path := filepath.Join(t.TempDir(), "m.sock")
+	t.Cleanup(serve(t, l.Nodes[1].Engine, path))
+	join := func(b messaging.Bus) messaging.Group {
+		g, err := b.Join(t.Context(), "g")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	sender := join(l.Nodes[1].Bus)
+	reader, sleeper := join(dial(t, path)), join(dial(t, path))
+	conformance.Read(t, sender, func(ev messaging.Event) bool { return conformance.Members(ev) == 3 })
+	ahead := make(chan struct{}, 10_000) // the sender does not outrun the reader
+	done := make(chan struct{})
+	go func() { // until the sleeper is gone
+		defer close(done)
+		gone := func(ev messaging.Event) bool {
+			cc, ok := ev.(*messaging.ConfigChange)
+			return ok && len(cc.Left) == 1 && cc.Left[0] == messaging.MemberChange{Member: sleeper.Self(), Reason: messaging.ReasonProcDown}
+		}
+		var both sync.WaitGroup
+		both.Go(func() {
+			conformance.Read(t, reader, func(ev messaging.Event) bool {
+				if _, ok := ev.(*messaging.Message); ok {
+					<-ahead
+				}
+				return gone(ev)
+			})
+		})
+		both.Go(func() { conformance.Read(t, sender, gone) })
+		both.Wait()
+	}()
+	body := make([]byte, 100)
+	for sent := 0; ; sent++ {
+		select {
+		case <-done:
+		case ahead <- struct{}{}:
+			if sent > 5_000_000 {
+				t.Fatal("nobody was cut off")
+			}
+			if err := sender.Multicast(t.Context(), body); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		break
+	}
+	// What had left the daemon before is still to be read, then it ends.
+	var err error
+	for err == nil {
+		_, err = sleeper.Next(t.Context())
+	}
+	if !errors.Is(err, messaging.ErrCutOff) {
+		t.Errorf("the sleeper wakes with %v", err)
 	}
 }
 

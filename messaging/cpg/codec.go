@@ -16,7 +16,7 @@ const (
 	// MaxName is the longest name of a group, in bytes.
 	MaxName = 128
 	// MaxLocal is the most members that one node may have in all groups.
-	MaxLocal = 4096
+	MaxLocal = 16384
 	// MaxExtra bounds the opaque part of a sync message and of a service
 	// message, in bytes.
 	MaxExtra = 64 << 10
