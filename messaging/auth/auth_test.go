@@ -15,6 +15,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/quorate/quorate/internal/hammer"
 	"github.com/quorate/quorate/messaging"
 )
 
@@ -324,6 +325,23 @@ func FuzzOpen(f *testing.F) {
 			t.Fatalf("taken: %+v", o)
 		}
 	})
+}
+
+func TestOpenHammered(t *testing.T) {
+	a, b := newGuard(t, 1, 7, "c"), newGuard(t, 2, 7, "c")
+	shake(t, a, b)
+	good := seal(t, a, 0, "body")
+	hello := helloOf(t, a, 2)
+	for _, p := range [][]byte{good, hello} { // so that the packets themselves are replays
+		if _, err := open(b, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hammer.Run(t, "FuzzOpen", func(p []byte) {
+		if o, err := open(b, p); err == nil {
+			t.Fatalf("taken: %+v", o)
+		}
+	}, good, hello)
 }
 
 func BenchmarkSealOpen1400(bm *testing.B) {

@@ -14,6 +14,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/quorate/quorate/internal/hammer"
 	"github.com/quorate/quorate/messaging/cmap"
 )
 
@@ -107,49 +108,65 @@ var located = regexp.MustCompile(`^parser error: f:\d+: .`)
 // FuzzRead: no input panics; every fault and remark has its line; whatever loads
 // gives entries that cmap takes, and means the same after it was written down
 // anew.
+// seeds has files that are right and one that is not.
+func seeds() [][]byte {
+	return [][]byte{
+		[]byte("totem {\n version: 2\n interface {\n ringnumber: 0\n bindnetaddr: 192.0.2.0\n }\n}\n"),
+		[]byte("nodelist {\n node {\n ring0_addr: ::1\n nodeid: 1\n }\n}\nquorum {\n provider: corosync_votequorum\n}\n"),
+		[]byte("totem {\n token: 1\n consensus: 30\n join: 40\n transport: udp\n}\nuidgid {\n x {\n }\n}\nquorum {\n device {\n model: net\n }\n}\n"),
+	}
+}
+
 func FuzzRead(f *testing.F) {
-	f.Add([]byte("totem {\n version: 2\n interface {\n ringnumber: 0\n bindnetaddr: 192.0.2.0\n }\n}\n"))
-	f.Add([]byte("nodelist {\n node {\n ring0_addr: ::1\n nodeid: 1\n }\n}\nquorum {\n provider: corosync_votequorum\n}\n"))
-	f.Add([]byte("totem {\n token: 1\n consensus: 30\n join: 40\n transport: udp\n}\nuidgid {\n x {\n }\n}\nquorum {\n device {\n model: net\n }\n}\n"))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		lines := 1 + bytes.Count(text, []byte("\n"))
-		cfg, err := Read("f", text)
-		if err != nil {
-			for fault := range strings.SplitSeq(err.Error(), "\n") {
-				var line int
-				if !located.MatchString(fault) {
-					t.Fatalf("fault without a line: %q", fault)
-				}
-				if _, err := fmt.Sscanf(fault, "parser error: f:%d:", &line); err != nil || line < 1 || line > lines {
-					t.Fatalf("line %d of %d: %q", line, lines, fault)
-				}
+	for _, b := range seeds() {
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) { reads(t, text) })
+}
+
+func reads(t testing.TB, text []byte) {
+	t.Helper()
+	lines := 1 + bytes.Count(text, []byte("\n"))
+	cfg, err := Read("f", text)
+	if err != nil {
+		for fault := range strings.SplitSeq(err.Error(), "\n") {
+			var line int
+			if !located.MatchString(fault) {
+				t.Fatalf("fault without a line: %q", fault)
 			}
-			return
-		}
-		for _, w := range cfg.Warnings {
-			if w.Line < 1 || w.Line > lines {
-				t.Fatalf("line %d of %d: %s", w.Line, lines, w)
+			if _, err := fmt.Sscanf(fault, "parser error: f:%d:", &line); err != nil || line < 1 || line > lines {
+				t.Fatalf("line %d of %d: %q", line, lines, fault)
 			}
 		}
-		if err := cmap.New().SetAll(cfg.Entries); err != nil {
-			t.Fatal(err)
+		return
+	}
+	for _, w := range cfg.Warnings {
+		if w.Line < 1 || w.Line > lines {
+			t.Fatalf("line %d of %d: %s", w.Line, lines, w)
 		}
-		if cfg.Token() <= 0 || len(cfg.Nodes) > MaxNodes {
-			t.Fatalf("token %s, %d nodes", cfg.Token(), len(cfg.Nodes))
-		}
-		var b strings.Builder
-		write(&b, cfg.root)
-		again, err := Read("f", []byte(b.String()))
-		if err != nil {
-			t.Fatalf("%v of\n%s", err, b.String())
-		}
-		if d := cmp.Diff(cfg.Entries, again.Entries); d != "" {
-			t.Fatalf("another meaning of\n%s%s", b.String(), d)
-		}
-		if merged, kept, err := cfg.Amend(again); err != nil || len(kept)+len(Changes(cfg, merged)) > 0 {
-			t.Fatalf("a reload of the same changes %v, keeps %v, %v", Changes(cfg, merged), kept, err)
-		}
-	})
+	}
+	if err := cmap.New().SetAll(cfg.Entries); err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Token() <= 0 || len(cfg.Nodes) > MaxNodes {
+		t.Fatalf("token %s, %d nodes", cfg.Token(), len(cfg.Nodes))
+	}
+	var b strings.Builder
+	write(&b, cfg.root)
+	again, err := Read("f", []byte(b.String()))
+	if err != nil {
+		t.Fatalf("%v of\n%s", err, b.String())
+	}
+	if d := cmp.Diff(cfg.Entries, again.Entries); d != "" {
+		t.Fatalf("another meaning of\n%s%s", b.String(), d)
+	}
+	if merged, kept, err := cfg.Amend(again); err != nil || len(kept)+len(Changes(cfg, merged)) > 0 {
+		t.Fatalf("a reload of the same changes %v, keeps %v, %v", Changes(cfg, merged), kept, err)
+	}
+}
+
+func TestReadHammered(t *testing.T) {
+	hammer.Run(t, "FuzzRead", func(b []byte) { reads(t, b) }, seeds()...)
 }
 
 // write writes a section's content down.

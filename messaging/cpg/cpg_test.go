@@ -14,6 +14,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/quorate/quorate/internal/hammer"
 	"github.com/quorate/quorate/messaging"
 )
 
@@ -339,33 +340,47 @@ func TestBadNamesAndSizesAreRefused(t *testing.T) {
 	}
 }
 
+// seeds has a message of each kind.
+func seeds() [][]byte {
+	return [][]byte{
+		encodeJoin(7, 42, "crmd"), encodeLeave(7, messaging.ReasonLeave), encodeMcast(7, []byte("x")),
+		encodeSync(messaging.RingID{Rep: 1, Seq: 9}, []byte("votes"), []local{{1, 2, "a"}, {3, 4, "b"}}),
+	}
+}
+
 // FuzzDecode: no input panics, and what decodes encodes to itself.
 func FuzzDecode(f *testing.F) {
-	f.Add(encodeJoin(7, 42, "crmd"))
-	f.Add(encodeLeave(7, messaging.ReasonLeave))
-	f.Add(encodeMcast(7, []byte("x")))
-	f.Add(encodeSync(messaging.RingID{Rep: 1, Seq: 9}, []byte("votes"), []local{{1, 2, "a"}, {3, 4, "b"}}))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		m, err := decode(b)
-		if err != nil {
-			return
-		}
-		var again []byte
-		switch m.kind {
-		case kindJoin:
-			again = encodeJoin(m.client, m.pid, m.group)
-		case kindLeave:
-			again = encodeLeave(m.client, m.reason)
-		case kindMcast:
-			again = encodeMcast(m.client, m.body)
-		case kindSync:
-			again = encodeSync(m.ring, m.body, m.locals)
-		case kindService:
-			return
-		}
-		m2, err := decode(again)
-		if err != nil || fmt.Sprint(m) != fmt.Sprint(m2) {
-			t.Fatalf("%v, %v, %v", m, m2, err)
-		}
-	})
+	for _, b := range seeds() {
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) { decodes(t, b) })
+}
+
+func decodes(t testing.TB, b []byte) {
+	t.Helper()
+	m, err := decode(b)
+	if err != nil {
+		return
+	}
+	var again []byte
+	switch m.kind {
+	case kindJoin:
+		again = encodeJoin(m.client, m.pid, m.group)
+	case kindLeave:
+		again = encodeLeave(m.client, m.reason)
+	case kindMcast:
+		again = encodeMcast(m.client, m.body)
+	case kindSync:
+		again = encodeSync(m.ring, m.body, m.locals)
+	case kindService:
+		return
+	}
+	m2, err := decode(again)
+	if err != nil || fmt.Sprint(m) != fmt.Sprint(m2) {
+		t.Fatalf("%v, %v, %v", m, m2, err)
+	}
+}
+
+func TestDecodeHammered(t *testing.T) {
+	hammer.Run(t, "FuzzDecode", func(b []byte) { decodes(t, b) }, seeds()...)
 }

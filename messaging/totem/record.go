@@ -38,7 +38,8 @@ func AppendEvent(b []byte, ev Event) []byte {
 		num(&a, &ev.From)
 		a.b = append(a.b, ev.Packet...)
 	case *Timer:
-		a.b = append(a.b, kindTimer, byte(ev.ID))
+		a.b = append(a.b, kindTimer)
+		num(&a, &ev.ID)
 	case *Submit:
 		a.b = append(a.b, kindSubmit)
 		a.flags(&ev.Sync)

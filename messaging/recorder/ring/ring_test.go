@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/quorate/quorate/internal/hammer"
 	"github.com/quorate/quorate/messaging"
 	"github.com/quorate/quorate/messaging/recorder"
 	"github.com/quorate/quorate/messaging/totem"
@@ -154,22 +155,36 @@ func FuzzReplay(f *testing.F) {
 	f.Add(r.Segments[0].State, []byte{3, 3})
 	f.Add(r.Final, r.Segments[0].Records[len(r.Segments[0].Records)-5].Event)
 	f.Add(r.Final, []byte{3, 0})
-	f.Fuzz(func(t *testing.T, state, event []byte) {
-		rec := &recorder.Recording{Header: recorder.Header{Core: CoreName}}
-		s := recorder.Segment{State: state}
-		for i := range 4 {
-			s.Records = append(s.Records, recorder.Record{At: time.Duration(i) * time.Second, Event: event})
-		}
-		rec.Segments = []recorder.Segment{s}
-		rep, _ := Replay(rec, nil)
-		if rep.Core == nil {
-			return
-		}
-		again, err := totem.Restore(rep.Core.AppendState(nil))
-		if err == nil && again.Digest() != rep.Core.Digest() {
-			t.Error("a restored state differs from itself")
-		}
-	})
+	f.Fuzz(func(t *testing.T, state, event []byte) { replays(t, state, event) })
+}
+
+func replays(t testing.TB, state, event []byte) {
+	t.Helper()
+	rec := &recorder.Recording{Header: recorder.Header{Core: CoreName}}
+	s := recorder.Segment{State: state}
+	for i := range 4 {
+		s.Records = append(s.Records, recorder.Record{At: time.Duration(i) * time.Second, Event: event})
+	}
+	rec.Segments = []recorder.Segment{s}
+	rep, _ := Replay(rec, nil)
+	if rep.Core == nil {
+		return
+	}
+	again, err := totem.Restore(rep.Core.AppendState(nil))
+	if err == nil && again.Digest() != rep.Core.Digest() {
+		t.Error("a restored state differs from itself")
+	}
+}
+
+func TestReplayHammered(t *testing.T) {
+	rec, core := lone(t, 0, 3)
+	r := parse(t, dump(rec, core))
+	events := r.Segments[0].Records
+	i := 0
+	hammer.Run(t, "none", func(state []byte) {
+		i++
+		replays(t, state, events[i%len(events)].Event)
+	}, r.Final, r.Segments[0].State)
 }
 
 // FuzzEvent decodes events.
@@ -178,16 +193,28 @@ func FuzzEvent(f *testing.F) {
 	for _, r := range parse(f, dump(rec, core)).Segments[0].Records {
 		f.Add(r.Event)
 	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		ev, err := totem.DecodeEvent(b)
-		if err != nil {
-			return
-		}
-		again, err := totem.DecodeEvent(totem.AppendEvent(nil, ev))
-		if err != nil || totem.EventString(again) != totem.EventString(ev) {
-			t.Errorf("%s comes back as %v, %v", totem.EventString(ev), again, err)
-		}
-	})
+	f.Fuzz(func(t *testing.T, b []byte) { decodesEvent(t, b) })
+}
+
+func decodesEvent(t testing.TB, b []byte) {
+	t.Helper()
+	ev, err := totem.DecodeEvent(b)
+	if err != nil {
+		return
+	}
+	again, err := totem.DecodeEvent(totem.AppendEvent(nil, ev))
+	if err != nil || totem.EventString(again) != totem.EventString(ev) {
+		t.Errorf("%s comes back as %v, %v", totem.EventString(ev), again, err)
+	}
+}
+
+func TestEventHammered(t *testing.T) {
+	rec, core := lone(t, 0, 1)
+	var seeds [][]byte
+	for _, r := range parse(t, dump(rec, core)).Segments[0].Records {
+		seeds = append(seeds, r.Event)
+	}
+	hammer.Run(t, "FuzzEvent", func(b []byte) { decodesEvent(t, b) }, seeds...)
 }
 
 // FuzzParse reads files whose checksum is right.
@@ -195,18 +222,27 @@ func FuzzParse(f *testing.F) {
 	rec, core := lone(f, recorder.MinSegment, 60)
 	b := dump(rec, core)
 	f.Add(b[:len(b)-4])
-	f.Fuzz(func(t *testing.T, b []byte) {
-		b = binary.LittleEndian.AppendUint32(bytes.Clone(b), crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))
-		r, err := recorder.Parse(b)
-		if err != nil {
-			return
-		}
-		for _, s := range r.Segments {
-			for _, e := range s.Records {
-				if len(e.Event) > len(b) {
-					t.Error("an event larger than the file")
-				}
+	f.Fuzz(func(t *testing.T, b []byte) { parses(t, b) })
+}
+
+func parses(t testing.TB, b []byte) {
+	t.Helper()
+	b = binary.LittleEndian.AppendUint32(bytes.Clone(b), crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))
+	r, err := recorder.Parse(b)
+	if err != nil {
+		return
+	}
+	for _, s := range r.Segments {
+		for _, e := range s.Records {
+			if len(e.Event) > len(b) {
+				t.Error("an event larger than the file")
 			}
 		}
-	})
+	}
+}
+
+func TestParseHammered(t *testing.T) {
+	rec, core := lone(t, recorder.MinSegment, 60)
+	b := dump(rec, core)
+	hammer.Run(t, "FuzzParse", func(b []byte) { parses(t, b) }, b[:len(b)-4])
 }

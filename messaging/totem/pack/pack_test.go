@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/quorate/quorate/internal/hammer"
 )
 
 const limit = 1 << 20
@@ -163,28 +165,43 @@ func TestMalformedPayloadsEndTheReader(t *testing.T) {
 	}
 }
 
-func FuzzReader(f *testing.F) {
+// seeds has payloads of whole and cut messages.
+func seeds() (out [][]byte) {
 	var q Queue
 	q.Push([]byte("hello"))
 	q.Push(bytes.Repeat([]byte("x"), 300))
 	for q.Len() > 0 {
-		f.Add(q.Next(nil, 100))
+		out = append(out, q.Next(nil, 100))
 	}
-	f.Fuzz(func(t *testing.T, payload []byte) {
-		var a Assembly
-		total := 0
-		for range 2 {
-			r := NewReader(payload, limit)
-			for {
-				msg, ok, err := r.Next(&a)
-				if err != nil || !ok {
-					break
-				}
-				total += len(msg)
+	return out
+}
+
+func FuzzReader(f *testing.F) {
+	for _, p := range seeds() {
+		f.Add(p)
+	}
+	f.Fuzz(func(t *testing.T, payload []byte) { reads(t, payload) })
+}
+
+func reads(t testing.TB, payload []byte) {
+	t.Helper()
+	var a Assembly
+	total := 0
+	for range 2 {
+		r := NewReader(payload, limit)
+		for {
+			msg, ok, err := r.Next(&a)
+			if err != nil || !ok {
+				break
 			}
+			total += len(msg)
 		}
-		if total > 2*len(payload) || len(a.buf) > 2*len(payload) {
-			t.Errorf("%d bytes out of %d", total, len(payload))
-		}
-	})
+	}
+	if total > 2*len(payload) || len(a.buf) > 2*len(payload) {
+		t.Errorf("%d bytes out of %d", total, len(payload))
+	}
+}
+
+func TestReaderHammered(t *testing.T) {
+	hammer.Run(t, "FuzzReader", func(b []byte) { reads(t, b) }, seeds()...)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/quorate/quorate/internal/hammer"
 	"github.com/quorate/quorate/messaging"
 )
 
@@ -247,58 +248,69 @@ func TestTokenNeverFragments(t *testing.T) {
 	}
 }
 
-func corpus(f *testing.F) {
+// seeds has a packet of each type.
+func seeds() (out [][]byte) {
 	ring := messaging.RingID{Rep: 1, Seq: 0x1004}
-	f.Add((&Token{Ring: ring, TokenSeq: 7, Seq: 9, Aru: 8, AruAddr: 2, Missing: []uint64{9}}).Append(nil))
+	out = append(out, (&Token{Ring: ring, TokenSeq: 7, Seq: 9, Aru: 8, AruAddr: 2, Missing: []uint64{9}}).Append(nil))
 	m := Mcast{Ring: ring, Seq: 9, Origin: 2, Payload: []byte("payload")}
-	f.Add(m.Append(nil))
-	f.Add((&Mcast{Ring: ring, Seq: 9, Origin: 2, Recovery: true, Payload: m.Append(nil)}).Append(nil))
-	f.Add((&MergeDetect{Ring: ring, Members: []messaging.NodeID{1, 3}, Deaf: []messaging.NodeID{2}, Refused: []messaging.NodeID{9}, Ask: true}).Append(nil))
-	f.Add(HoldCancel{Ring: ring}.Append(nil))
-	f.Add((&Join{RingSeq: 4, Proc: []messaging.NodeID{1, 2, 3}, Failed: []messaging.NodeID{3}, Deaf: []messaging.NodeID{2, 300}, Leave: true}).Append(nil))
-	f.Add((&Commit{Ring: ring, Filled: 1, Members: []CommitMember{{Node: 1, Aru: 1, High: 2}, {Node: 2}}}).Append(nil))
+	out = append(out, m.Append(nil))
+	out = append(out, (&Mcast{Ring: ring, Seq: 9, Origin: 2, Recovery: true, Payload: m.Append(nil)}).Append(nil))
+	out = append(out, (&MergeDetect{Ring: ring, Members: []messaging.NodeID{1, 3}, Deaf: []messaging.NodeID{2}, Refused: []messaging.NodeID{9}, Ask: true}).Append(nil))
+	out = append(out, HoldCancel{Ring: ring}.Append(nil))
+	out = append(out, (&Join{RingSeq: 4, Proc: []messaging.NodeID{1, 2, 3}, Failed: []messaging.NodeID{3}, Deaf: []messaging.NodeID{2, 300}, Leave: true}).Append(nil))
+	out = append(out, (&Commit{Ring: ring, Filled: 1, Members: []CommitMember{{Node: 1, Aru: 1, High: 2}, {Node: 2}}}).Append(nil))
+	return out
 }
 
 // again checks that what was decoded encodes to the same bytes.
-func again(t *testing.T, packet, encoded []byte) {
+func again(t testing.TB, packet, encoded []byte) {
 	if !bytes.Equal(packet, encoded) {
 		t.Errorf("%x decodes and encodes to %x", packet, encoded)
 	}
 }
 
 func FuzzDecode(f *testing.F) {
-	corpus(f)
-	f.Fuzz(func(t *testing.T, packet []byte) {
-		typ, err := TypeOf(packet)
-		if err != nil {
-			return
+	for _, p := range seeds() {
+		f.Add(p)
+	}
+	f.Fuzz(func(t *testing.T, packet []byte) { decodes(t, packet) })
+}
+
+func decodes(t testing.TB, packet []byte) {
+	t.Helper()
+	typ, err := TypeOf(packet)
+	if err != nil {
+		return
+	}
+	switch typ {
+	case TypeToken:
+		var k Token
+		if DecodeToken(packet, &k) == nil {
+			again(t, packet, k.Append(nil))
 		}
-		switch typ {
-		case TypeToken:
-			var k Token
-			if DecodeToken(packet, &k) == nil {
-				again(t, packet, k.Append(nil))
-			}
-		case TypeMcast:
-			if m, err := DecodeMcast(packet); err == nil {
-				again(t, packet, m.Append(nil))
-			}
-		case TypeMergeDetect:
-			if m, err := DecodeMergeDetect(packet); err == nil {
-				again(t, packet, m.Append(nil))
-			}
-		case TypeJoin:
-			if j, err := DecodeJoin(packet); err == nil {
-				again(t, packet, j.Append(nil))
-			}
-		case TypeCommit:
-			if c, err := DecodeCommit(packet); err == nil {
-				again(t, packet, c.Append(nil))
-			}
-		case TypeHoldCancel:
-			if h, err := DecodeHoldCancel(packet); err == nil {
-				again(t, packet, h.Append(nil))
-			}
+	case TypeMcast:
+		if m, err := DecodeMcast(packet); err == nil {
+			again(t, packet, m.Append(nil))
 		}
-	})
+	case TypeMergeDetect:
+		if m, err := DecodeMergeDetect(packet); err == nil {
+			again(t, packet, m.Append(nil))
+		}
+	case TypeJoin:
+		if j, err := DecodeJoin(packet); err == nil {
+			again(t, packet, j.Append(nil))
+		}
+	case TypeCommit:
+		if c, err := DecodeCommit(packet); err == nil {
+			again(t, packet, c.Append(nil))
+		}
+	case TypeHoldCancel:
+		if h, err := DecodeHoldCancel(packet); err == nil {
+			again(t, packet, h.Append(nil))
+		}
+	}
+}
+
+func TestDecodeHammered(t *testing.T) {
+	hammer.Run(t, "FuzzDecode", func(b []byte) { decodes(t, b) }, seeds()...)
 }
