@@ -6,7 +6,6 @@ package node
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -42,7 +41,6 @@ func NewReader(s Source, c *conf.Config, cfg *engine.Config) *Reader {
 // count at the start only keep their values.
 func (r *Reader) Read(ctx context.Context) (*engine.Draft, error) {
 	s := r.source
-	s.Log = slog.New(slog.DiscardHandler) // the remarks were made at the start
 	if s.Refresh != nil {
 		m, err := s.Refresh(ctx)
 		if err != nil {
