@@ -119,6 +119,9 @@ func (g *groups) synced(a *cpg.Synced) {
 		infos[id] = in
 	}
 	g.votes.Synced(a.Ring.Seq, a.Members, infos)
+	if g.n.c.trace != nil {
+		g.n.tracef("  votes on %v of %v: %+v from %+v", a.Ring, a.Members, g.votes.Result(), infos)
+	}
 	g.n.c.check.voted(g.n, a, g.votes.Result().Quorate)
 }
 

@@ -56,8 +56,8 @@ var mutants = []mutant{
 	// The faults that corosync had, or has (chapter 0.4 of the study).
 	{"recovery messages are filed by their flag", "submit.go", "case c.state == Recovery && m.Ring == c.next.ring:", "case c.state == Recovery && m.Ring == c.next.ring && !m.Recovery:\ns = c.cur\ncase c.state == Recovery && m.Ring == c.next.ring:", "", ""},
 	{"counters move before the duplicate test", "token.go", "	if t.TokenSeq <= c.tokenSeq {", "	c.acceptToken(t)\n	if t.TokenSeq <= c.tokenSeq {", "", "^TestDuplicatesDoNotDisturbAnIdleRing$"},
-	{"a commit token is known by its number alone", "commit.go", "full && ct.Ring == c.ring && members.equal(c.newMemb):", "full && ct.Ring.Seq == c.ring.Seq:", "", ""},
-	{"recovery takes the commit token of any ring", "commit.go", "case c.state == Recovery && full && ct.Ring == c.ring && members[0] == c.self &&", "case c.state == Recovery && full &&", "", ""},
+	{"a commit token is not compared with the one agreed to", "commit.go", "case c.state == Commit && full && ct.Ring == c.ring && members.equal(c.newMemb):", "case c.state == Commit && full:", "", ""},
+	{"recovery takes the commit token of any ring", "commit.go", "case c.state == Recovery && full && ct.Ring == c.ring && members[0] == c.self &&\n\t\tct.TokenSeq >= c.lastCommitSeq && !c.originated:", "case c.state == Recovery && full && !c.originated:", "", ""},
 	{"a count is believed", "wire/order.go", "	if len(b) != tokenFixed+8*int(n) {", "	if false {", "", "^TestAMillionBrokenMembersPacketsNeitherPanicNorGrow$"},
 	{"a commit token's index is believed", "wire/membership.go", "if n == 0 || n > MaxNodes || filled > n {", "if n == 0 || n > MaxNodes {", "", "^TestAMillionBrokenMembersPacketsNeitherPanicNorGrow$"},
 	{"each ring number is written", "core.go", "reserveAhead = 4096", "reserveAhead = 1024", "ring numbers are written seldom", ""},
