@@ -60,13 +60,13 @@ func program() string {
 	if !ok {
 		return "unknown"
 	}
-	name := info.Main.Version
+	words := []string{info.Main.Version}
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" || s.Key == "vcs.modified" && s.Value == "true" {
-			name += " " + s.Value
+			words = append(words, s.Key+"="+s.Value)
 		}
 	}
-	return name
+	return strings.Join(words, " ")
 }
 
 // Dump writes what the core of the ring went through lately to a file and gives

@@ -46,9 +46,7 @@ func (e *Engine) persist(seq uint64) {
 	}
 	s.writing = true
 	seq = s.wanted
-	e.wg.Add(1)
-	go func() {
-		defer e.wg.Done()
+	e.wg.Go(func() {
 		err := e.cfg.Ring.Save(seq)
 		e.post(func() {
 			s.writing = false
@@ -62,5 +60,5 @@ func (e *Engine) persist(seq uint64) {
 				e.persist(s.wanted)
 			}
 		})
-	}()
+	})
 }

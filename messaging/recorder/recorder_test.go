@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,11 +47,9 @@ func TestARecordingHoldsTheNewestEvents(t *testing.T) {
 			t.Fatalf("header %+v", h)
 		}
 		next, bytes := len(all), 0
-		for i := len(rec.Segments) - 1; i >= 0; i-- {
-			s := rec.Segments[i]
-			for k := len(s.Records) - 1; k >= 0; k-- {
+		for _, s := range slices.Backward(rec.Segments) {
+			for _, e := range slices.Backward(s.Records) {
 				next--
-				e := s.Records[k]
 				bytes += len(e.Event) + minRecord
 				if e.At != all[next].at || string(e.Event) != all[next].text || e.Sum != uint32(next) {
 					t.Fatalf("event %d is %+v", next, e)

@@ -59,7 +59,7 @@ func TestTheTableNamesWhatExists(t *testing.T) {
 				}
 				continue
 			}
-			ok := true
+			var ok bool
 			switch {
 			case strings.HasPrefix(part, "Test"), strings.HasPrefix(part, "Fuzz"):
 				ok = funcs[part]
@@ -75,8 +75,6 @@ func TestTheTableNamesWhatExists(t *testing.T) {
 				ok = slices.ContainsFunc(mutants, func(m mutant) bool { return m.name == part })
 			case kind == "fault":
 				ok = slices.Contains(faultNames, part)
-			default:
-				ok = false
 			}
 			if !ok {
 				t.Errorf("%q (%s) does not exist: %.120s", part, kind, line)
