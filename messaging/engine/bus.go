@@ -320,6 +320,9 @@ func (b *Bus) SetCmap(ctx context.Context, entry messaging.CmapEntry) error {
 	if entry.Key == "quorum.cancel_wait_for_all" && entry.Value == "1" {
 		return b.ask(ctx, operation{Op: opCancelWFA})
 	}
+	if entry.Key == "quorum.unregister_device" && entry.Value == "1" {
+		return b.UnregisterDevice(ctx)
+	}
 	if entry.Key == dumpKey {
 		_, err := b.Dump(ctx)
 		return err

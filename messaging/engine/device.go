@@ -271,12 +271,9 @@ func (e *Engine) tell() {
 	e.orderOwn(operation{Op: opInfo, Info: &info})
 }
 
-// orderOwn orders an operation that nobody waits for. In a round it would come
-// too late and is not needed: each member tells all of itself there.
+// orderOwn orders an operation that nobody waits for, after the round that may be
+// under way.
 func (e *Engine) orderOwn(op operation) {
-	if e.groups.Syncing() {
-		return
-	}
 	body, err := encodeMsgpack(&op)
 	if err != nil {
 		e.fail(err)

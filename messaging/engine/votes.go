@@ -40,6 +40,8 @@ type operation struct {
 	Node  messaging.NodeID
 	Value uint32
 	Ask   uint64 // the origin's, to answer its caller
+	// Ring is the number of the ring for which opWindow was meant.
+	Ring uint64
 	// Info is what opInfo tells.
 	Info *quorum.Info
 	// Reload is the message of opReload.
@@ -117,7 +119,7 @@ func (e *Engine) actQuorum(as []quorum.Action) {
 				e.window.Stop()
 			}
 			e.window = e.cfg.Clock.AfterFunc(a.After, func() {
-				e.post(func() { e.orderOwn(operation{Op: opWindow}) })
+				e.post(func() { e.orderOwn(operation{Op: opWindow, Ring: e.ring.Seq}) })
 			})
 		case *quorum.StopWindow:
 			if e.window != nil {
@@ -159,7 +161,9 @@ func (e *Engine) service(s *cpg.Service) {
 			e.actQuorum(e.votes.Update(s.From, *op.Info))
 		}
 	case opWindow:
-		e.actQuorum(e.votes.WindowExpired())
+		if op.Ring == e.ring.Seq {
+			e.actQuorum(e.votes.WindowExpired())
+		}
 	case opCancelWFA:
 		e.actQuorum(e.votes.CancelWaitForAll())
 		e.cfg.Log.Info("wait_for_all cancelled", "node", uint32(s.From))

@@ -19,6 +19,8 @@ type cluster struct {
 	// decided tells that there was one since the lists last disagreed.
 	winners []uint32
 	decided bool
+	// granted has the winners of the last decision that was carried out.
+	granted []uint32
 	// ghosts had the vote when their connection broke: until then they may use it.
 	ghosts map[uint32]time.Duration
 }
@@ -79,6 +81,7 @@ func (c *Core) grant(k *cluster) {
 			return
 		}
 	}
+	k.granted = k.winners
 	for _, cl := range k.clients {
 		if slices.Contains(k.winners, cl.node) {
 			c.tell(cl, qnet.Ack)
@@ -199,7 +202,7 @@ func ffsplit(k *cluster, parts []*partition) *partition {
 	halves = most(halves, func(p *partition) int { return p.score })
 	halves = most(halves, func(p *partition) int { return len(p.clients) })
 	if !slices.ContainsFunc(k.clients, func(cl *client) bool { return !cl.keep }) {
-		halves = most(halves, func(p *partition) int { return truth(p.overlaps(k.winners)) })
+		halves = most(halves, func(p *partition) int { return truth(p.overlaps(k.granted)) })
 	}
 	return first(halves, tieNode(k.clients[0].tie, k.clients[0].lists.config))
 }

@@ -127,7 +127,7 @@ func (c *Core) Synced(seq uint64, members []messaging.NodeID, infos map[messagin
 	c.learn()
 	out = c.recalculate(out, false)
 	switch {
-	case c.cfg.LastManStanding && lost && c.quorate:
+	case c.cfg.LastManStanding && (lost || c.window) && c.quorate:
 		c.window = true
 		out = append(out, &StartWindow{c.cfg.Window})
 	case c.window && !c.quorate:

@@ -156,7 +156,7 @@ func (q *quorumtool) run(ctx context.Context, v messaging.QuorumView) int {
 		}
 		return q.set("votes", q.bus.SetVotes(ctx, messaging.NodeID(q.node), q.votes))
 	case "f":
-		return exitOK // no device is registered
+		return q.unregister(ctx)
 	}
 	q.status(ctx, v)
 	if !v.Quorate {
@@ -245,7 +245,7 @@ func (q *quorumtool) status(ctx context.Context, v messaging.QuorumView) {
 	p("Quorate:          %s\n\n", quorate)
 	p("Votequorum information\n----------------------\n")
 	p("Expected votes:   %d\n", v.ExpectedVotes)
-	p("Highest expected: %d\n", v.ExpectedVotes)
+	p("Highest expected: %s\n", cmp.Or(keys(ctx, q.bus, votequorum)["highest_expected"], fmt.Sprint(v.ExpectedVotes)))
 	p("Total votes:      %d\n", v.TotalVotes)
 	p("Quorum:           %d %s\n", v.Quorum, blocked)
 	p("Flags:            ")
@@ -263,12 +263,43 @@ func (q *quorumtool) id(id messaging.NodeID) string {
 	return strconv.FormatUint(uint64(id), 10)
 }
 
+// votequorum is where the map has what the votes came to.
+const votequorum = "runtime.votequorum."
+
+// device prints the row of the arbitration device.
+func (q *quorumtool) device(votes map[string]string) {
+	id, cast := fmt.Sprintf("%10d ", 0), votes["qdevice.votes"]
+	if q.hex {
+		id = fmt.Sprintf("0x%08x ", 0)
+	}
+	note := ""
+	if votes["qdevice.cast"] != "1" {
+		note, cast = fmt.Sprintf(" (votes %s)", cast), "0"
+	}
+	q.io.Printf("%s%10s %11s%s%s\n", id, cast, "", votes["qdevice.name"], note)
+}
+
+// unregister takes the device's vote away.
+func (q *quorumtool) unregister(ctx context.Context) int {
+	if keys(ctx, q.bus, votequorum)["qdevice.name"] == "" {
+		return exitOK // no device is registered
+	}
+	err := q.bus.SetCmap(ctx, messaging.CmapEntry{Key: "quorum.unregister_device", Type: "u8", Value: "1"})
+	if err != nil {
+		q.io.Errorf("Unable to unregister quorum device: %s\n", err)
+		return exitError
+	}
+	return exitOK
+}
+
 // members prints the table of those in the ring.
 func (q *quorumtool) members(ctx context.Context, v messaging.QuorumView) {
 	p := q.io.Printf
 	p("\nMembership information\n----------------------\n")
 	device := ""
-	if q.machine {
+	votes := keys(ctx, q.bus, votequorum)
+	shown := q.machine || votes["qdevice.name"] != "" && slices.Contains(v.Flags, "Qdevice")
+	if shown {
 		device = "   Qdevice "
 	}
 	p("    Nodeid      Votes %sName\n", device)
@@ -281,14 +312,17 @@ func (q *quorumtool) members(ctx context.Context, v messaging.QuorumView) {
 			p("%10d ", uint32(n.ID))
 		}
 		p("%10d ", n.Votes)
-		if q.machine {
-			p("%10s ", "NR")
+		if shown {
+			p("%10s ", cmp.Or(keys(ctx, q.bus, fmt.Sprintf("runtime.members.%d.", n.ID))["qdevice"], "NR"))
 		}
 		p("%s", q.names(ctx, v, n))
 		if n.ID == v.Self {
 			p(" (local)")
 		}
 		p("\n")
+	}
+	if shown && votes["qdevice.name"] != "" && slices.Contains(v.Flags, "Qdevice") {
+		q.device(votes)
 	}
 }
 

@@ -26,6 +26,10 @@ func Tools() []cli.Tool {
 		{Name: "corosync-cmapctl", Short: "show and set keys of the configuration map", Run: runCmapctl},
 		{Name: "corosync-cpgtool", Short: "list process groups", Run: runCpgtool},
 		{Name: "corosync-keygen", Short: "make the secret that the nodes of a ring share", Run: runKeygen},
+		{Name: "corosync-qdevice-net-certutil", Short: "make and take the certificates of a cluster for its arbitration server", Run: runDeviceCertutil},
+		{Name: "corosync-qdevice-tool", Short: "show the arbitration device of this node", Run: runQdeviceTool},
+		{Name: "corosync-qnetd-certutil", Short: "make the certificates of an arbitration server, sign those of clusters", Dir: "bin", Run: runQnetdCertutil},
+		{Name: "corosync-qnetd-tool", Short: "show the clusters that an arbitration server serves", Dir: "bin", Run: runQnetdTool},
 		{Name: "corosync-quorumtool", Short: "show and set votes and quorum", Run: runQuorumtool},
 	}
 }
