@@ -127,14 +127,12 @@ func (e *Engine) read(then func(*Draft, error)) {
 		then(nil, fmt.Errorf("%w: this daemon cannot reload", messaging.ErrInvalid))
 		return
 	}
-	e.wg.Add(1)
-	go func() {
-		defer e.wg.Done()
+	e.wg.Go(func() {
 		ctx, cancel := context.WithTimeout(e.ended(), readPatience)
 		defer cancel()
 		d, err := e.cfg.Read(ctx)
 		e.post(func() { then(d, err) })
-	}()
+	})
 }
 
 // result judges a draft and stages it where it can run.
@@ -232,13 +230,11 @@ func (e *Engine) commit(number uint64) {
 		e.reload.answer = nil
 	}
 	if d.Apply != nil {
-		e.wg.Add(1)
-		go func() {
-			defer e.wg.Done()
+		e.wg.Go(func() {
 			e.reload.apply <- struct{}{}
 			defer func() { <-e.reload.apply }()
 			d.Apply()
-		}()
+		})
 	}
 }
 

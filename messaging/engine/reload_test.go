@@ -63,13 +63,13 @@ type fileLab struct {
 	*conformance.Lab
 	t     testing.TB
 	mu    sync.Mutex
-	files map[messaging.NodeID]file     // guarded by mu
-	gates map[messaging.NodeID]chan any // guarded by mu; reading waits for them
-	maps  map[messaging.NodeID]*cmap.Map
+	files map[messaging.NodeID]file          // guarded by mu
+	gates map[messaging.NodeID]chan any      // guarded by mu; reading waits for them
+	bases map[messaging.NodeID]engine.Config // guarded by mu; as the nodes started
 }
 
 func newFileLab(t testing.TB, f file, start ...messaging.NodeID) *fileLab {
-	l := &fileLab{Lab: conformance.NewLab(t, 4), t: t, files: map[messaging.NodeID]file{}, gates: map[messaging.NodeID]chan any{}, maps: map[messaging.NodeID]*cmap.Map{}}
+	l := &fileLab{Lab: conformance.NewLab(t, 4), t: t, files: map[messaging.NodeID]file{}, gates: map[messaging.NodeID]chan any{}, bases: map[messaging.NodeID]engine.Config{}}
 	l.write(f, 1, 2, 3, 4)
 	l.Tune = func(c *engine.Config) {
 		self := c.Self
@@ -78,9 +78,11 @@ func newFileLab(t testing.TB, f file, start ...messaging.NodeID) *fileLab {
 		l.mu.Unlock()
 		f.put(t, c)
 		c.Cmap = cmap.New()
-		l.maps[self] = c.Cmap
 		c.Wire = func(h transport.Handler) (transport.Wire, error) { return l.Hub.Attach(h, f.addr(self)), nil }
 		c.Read = func(ctx context.Context) (*engine.Draft, error) { return l.read(ctx, self) }
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.bases[self] = *c
 	}
 	for _, id := range start {
 		l.Start(id)
@@ -105,7 +107,7 @@ func (l *fileLab) gate(id messaging.NodeID) chan any {
 
 func (l *fileLab) read(ctx context.Context, id messaging.NodeID) (*engine.Draft, error) {
 	l.mu.Lock()
-	f, gate := l.files[id], l.gates[id]
+	f, gate, base := l.files[id], l.gates[id], l.bases[id]
 	l.mu.Unlock()
 	if gate != nil {
 		select {
@@ -117,10 +119,7 @@ func (l *fileLab) read(ctx context.Context, id messaging.NodeID) (*engine.Draft,
 	if f.fault != "" {
 		return nil, errors.New(f.fault)
 	}
-	tune := l.Tune
-	l.Tune = nil
-	d := &engine.Draft{Config: l.Config(id), Text: f.text(), Publish: func() error { return l.maps[id].Set(cmap.Str(runs, string(f.text()))) }}
-	l.Tune = tune
+	d := &engine.Draft{Config: base, Text: f.text(), Publish: func() error { return base.Cmap.Set(cmap.Str(runs, string(f.text()))) }}
 	f.put(l.t, &d.Config)
 	d.Digest = d.Config.Digest
 	d.Wire = []transport.LinkConfig{{Link: 0, Bind: netip.AddrPortFrom(f.addr(id), 5405)}}
