@@ -89,7 +89,7 @@ func (o *options) network() string {
 }
 
 func (o *options) config(env *daemon.Env) (serve.Config, error) {
-	modes := map[string]qnet.TLS{"on": qnet.TLSSupported, "off": qnet.TLSUnsupported, "required": qnet.TLSRequired}
+	modes := map[string]qnet.TLS{"on": qnet.TLSSupported, "off": qnet.TLSUnsupported, "required": qnet.TLSRequired, "req": qnet.TLSRequired}
 	mode, ok := modes[o.tls]
 	if !ok || o.cert != "on" && o.cert != "off" {
 		return serve.Config{}, fmt.Errorf("qnetd: -s takes on, off, required, not %q; -c takes on, off, not %q", o.tls, o.cert)
