@@ -469,7 +469,6 @@ func (s *scenario) recover(c *cluster) {
 	if c.failed() {
 		return
 	}
-	c.watch.calm = true
 	for _, n := range c.nodes {
 		for range 3 {
 			if n.groups != nil {
@@ -498,6 +497,12 @@ func (s *scenario) recover(c *cluster) {
 		return
 	}
 	c.check.everythingArrived()
+	f := s.faults
+	f.Loss = 0
+	c.net.SetFaults(f)
+	c.w.Run(c.w.Now()+s.cfg.Token, c.failed)
+	c.watch.calm = true
+	c.w.Run(c.w.Now()+2*s.cfg.Token, c.failed)
 }
 
 // sent gives the packets that the nodes have numbered, or sent again.

@@ -51,10 +51,11 @@ func TestTheTableNamesWhatExists(t *testing.T) {
 		kind := ""
 		for i, part := range strings.Split(line, "`") {
 			if i%2 == 0 {
-				// The last word before the name says what it is; lists go on.
+				// The last such word before the name says what it is; lists go on.
+				last := -1
 				for _, k := range []string{"rule", "mutant", "fault ", "script"} {
-					if strings.Contains(part, k) {
-						kind = strings.TrimSpace(k)
+					if at := strings.LastIndex(part, k); at > last {
+						last, kind = at, strings.TrimSpace(k)
 					}
 				}
 				continue
