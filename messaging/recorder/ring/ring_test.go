@@ -246,3 +246,17 @@ func TestParseHammered(t *testing.T) {
 	b := dump(rec, core)
 	hammer.Run(t, "FuzzParse", func(b []byte) { parses(t, b) }, b[:len(b)-4])
 }
+
+// bench sends messages of a kibibyte through a ring of one.
+func bench(b *testing.B, rec *recorder.Recorder) {
+	_, core := lone(b, 0, 0)
+	now := time.Hour
+	b.ReportAllocs()
+	for b.Loop() {
+		now += time.Microsecond
+		Step(rec, core, now, &totem.Submit{Body: make([]byte, 1024)})
+	}
+}
+
+func BenchmarkStep(b *testing.B)         { bench(b, nil) }
+func BenchmarkStepRecorded(b *testing.B) { bench(b, recorder.New(0)) }
