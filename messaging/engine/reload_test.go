@@ -11,9 +11,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -478,8 +480,12 @@ func TestReloadChangesTheKeyWithoutALossAndDropsTheOldOne(t *testing.T) {
 		<-time.After(time.Second) // of the bubble's time
 		mu.Lock()
 		defer mu.Unlock()
-		if !bytes.Contains(text.Bytes(), []byte("reason=other_cluster")) {
-			t.Error("the log does not say that a node has another key")
+		// Both sides refuse: node 3 does not know the new key, node 1 does not accept
+		// the old one any more.
+		for _, self := range []string{"self=1", "self=3"} {
+			if !regexp.MustCompile(`msg="packet refused" ` + self + ` .*reason=other_cluster`).Match(text.Bytes()) {
+				t.Errorf("%s does not say that a node has another key", self)
+			}
 		}
 	})
 }
@@ -519,6 +525,70 @@ func TestReloadMovesALinkWithoutALoss(t *testing.T) {
 		s, err := l.Nodes[1].Bus.Status(t.Context())
 		if err != nil || s.Links[0].LocalAddr != "127.0.10.1" || s.Links[0].PeerAddr != "127.0.10.2" {
 			t.Errorf("%+v, %v", s.Links, err)
+		}
+	})
+}
+
+// TestReloadMovesALinkThoughTheDecisionIsLateSomewhere: the decisive vote is lost
+// on its way to one node, which is still at its old address when the others have
+// moved, and has to get it from them.
+func TestReloadMovesALinkThoughTheDecisionIsLateSomewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newFileLab(t, three(), 1, 2, 3)
+		defer l.StopAll()
+		awaitAll(l, 1, 2, 3)
+		ring := viewOf(t, l, 1).Ring
+		f := three()
+		f.net, f.key = 10, 2
+		l.write(f, 1, 2, 3)
+		gate := l.gate(2)
+		asked := make(chan error, 1)
+		go func() { asked <- l.reload(1) }()
+		<-time.After(500 * time.Millisecond) // of the bubble's time: all but node 2 have voted
+		var lost atomic.Int32
+		l.Hub.SetDrop(func(src, dst netip.Addr) bool {
+			// The vote and the token after it, whichever address they are sent from.
+			return src.As4()[3] == 2 && dst.As4()[3] == 3 && lost.Add(1) <= 2
+		})
+		close(gate)
+		if err := <-asked; err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(2 * engine.Overlap) // of the bubble's time
+		for id := messaging.NodeID(1); id <= 3; id++ {
+			if now := l.get(id, runs); now != string(f.text()) {
+				t.Errorf("node %d runs %q", id, now)
+			}
+			if now := viewOf(t, l, id).Ring; now != ring {
+				t.Errorf("node %d: the ring changed from %s to %s", id, ring, now)
+			}
+		}
+	})
+}
+
+// TestRemovedNodeThatWasCutOffStaysOut: it lives, and its packets have a key and
+// an address that were good a moment ago.
+func TestRemovedNodeThatWasCutOffStaysOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newFileLab(t, three(), 1, 2, 3)
+		defer l.StopAll()
+		awaitAll(l, 1, 2, 3)
+		cut := conformance.AddrOf(3)
+		l.Hub.SetDrop(func(src, dst netip.Addr) bool { return (src == cut) != (dst == cut) })
+		l.Await(1, true, 1, 2)
+		l.Await(2, true, 1, 2)
+		f := three()
+		f.nodes = f.nodes[:2]
+		l.write(f, 1, 2)
+		if err := l.reload(1); err != nil {
+			t.Fatal(err)
+		}
+		ring := viewOf(t, l, 1).Ring
+		l.Hub.SetDrop(nil)
+		<-time.After(2 * engine.Overlap) // of the bubble's time
+		l.Await(3, false, 3)
+		if v := viewOf(t, l, 1); v.Ring != ring || len(v.Nodes) != 2 {
+			t.Errorf("the ring changed from %s to %s, nodes %v", ring, v.Ring, v.Nodes)
 		}
 	})
 }

@@ -152,7 +152,7 @@ func ids(t *testing.T, d *datadriven.TestData, key string) []messaging.NodeID {
 
 // TestRounds runs the commands of testdata; see the files.
 func TestRounds(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/cases", func(t *testing.T, path string) {
 		var c *cluster
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			if d.Cmd == "cluster" {
