@@ -42,7 +42,7 @@ func TestTheTableNamesWhatExists(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	funcs := testFuncs(t, "../../messaging", ".")
+	funcs := testFuncs(t, "../../messaging", "../e2e", ".")
 	named := map[string]bool{}
 	for line := range strings.Lines(string(table)) {
 		if !strings.HasPrefix(line, "|") {
