@@ -68,6 +68,7 @@ func (a adversary) play() ([]string, int) {
 	cfg := totem.DefaultConfig(1, n)
 	cfg.Token, cfg.MTU, cfg.MaxMessages = 300*time.Millisecond, 300, 3
 	c := newCluster(7, n, cfg)
+	c.maxSteps = 100_000
 	c.net.SetFaults(sim.Faults{MinDelay: 200 * time.Microsecond, MaxDelay: 200 * time.Microsecond})
 	var seen *int
 	if a.disturb.what == "form" {
@@ -88,7 +89,7 @@ func (a adversary) play() ([]string, int) {
 		for range 2 + i {
 			n.submit(200)
 		}
-		c.w.Run(c.w.Now()+300*time.Microsecond, nil)
+		c.w.Run(c.w.Now()+300*time.Microsecond, c.failed)
 	}
 	if a.disturb.what != "form" {
 		seen = a.begin(c)
@@ -96,10 +97,10 @@ func (a adversary) play() ([]string, int) {
 	for i, n := range c.nodes {
 		n.submit(150 + i) // packets that are under way at the blow count too
 	}
-	c.w.Run(c.w.Now()+2*time.Millisecond, nil)
+	c.w.Run(c.w.Now()+2*time.Millisecond, c.failed)
 	a.strike(c)
 	settled := func() bool { return c.failed() || (c.whole() && c.drained()) }
-	c.w.Run(c.w.Now()+time.Millisecond, nil)
+	c.w.Run(c.w.Now()+time.Millisecond, c.failed)
 	ok := c.w.Run(c.w.Now()+10*time.Second, settled)
 	c.check.expect("one ring after the faults", ok, "%s", c.describe())
 	c.check.finish()
@@ -186,7 +187,7 @@ func TestEveryLossIsSurvived(t *testing.T) {
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			for a := range work {
-				if bad.Load() >= 5 {
+				if uint64(bad.Load()) >= patience() {
 					continue
 				}
 				runs.Add(1)

@@ -105,6 +105,8 @@ type cluster struct {
 	cfg   totem.Config
 	trace func(format string, args ...any)
 	acts  uint64
+	// maxSteps bounds the events of the run.
+	maxSteps uint64
 	// diskDelay is the longest that a write takes.
 	diskDelay time.Duration
 	cover     *coverage
@@ -118,7 +120,7 @@ type cluster struct {
 }
 
 func newCluster(seed uint64, n int, cfg totem.Config) *cluster {
-	c := &cluster{w: sim.New(seed), cfg: cfg, check: newChecker(), cover: newCoverage()}
+	c := &cluster{w: sim.New(seed), cfg: cfg, check: newChecker(), cover: newCoverage(), maxSteps: maxSteps}
 	c.check.holdSync = cfg.HoldForSync
 	c.watch = watcher{c: c, window: cfg.Window}
 	hosts := make([]*sim.Host, n)

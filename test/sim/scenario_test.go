@@ -223,7 +223,7 @@ func (c *cluster) bounded() {
 const maxSteps = 1_000_000
 
 func (c *cluster) failed() bool {
-	if c.w.Steps() > maxSteps {
+	if c.w.Steps() > c.maxSteps {
 		c.check.expect("bounded work", false, "%d events at %v", c.w.Steps(), c.w.Now())
 	}
 	return len(c.check.faults) > 0
