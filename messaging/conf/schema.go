@@ -81,7 +81,7 @@ var schema = sync.OnceValue(func() map[string]map[string]rule {
 		},
 		"quorum.device":            {"model": text, "votes": u32, "timeout": millis, "sync_timeout": millis, "master_wins": flag},
 		"quorum.device.net":        {"host": text, "port": number("u16", 1, 65535), "algorithm": text, "tls": text, "tie_breaker": text, "force_ip_version": text, "keep_active_partition_tie_breaker": text, "connect_timeout": millis, "heartbeat_interval": millis},
-		"quorum.device.disk":       {"path": text, "interval": number("u32", 10, 1<<31-1), "misses": number("u32", 2, 1000)},
+		"quorum.device.disk":       {"path": text, "interval": number("u32", 10, 1<<31-1), "misses": number("u32", 4, 1000)},
 		"quorum.device.heuristics": {"mode": text, "timeout": millis, "sync_timeout": millis, "interval": millis},
 		"logging": {
 			"timestamp": {typ: "str", enum: []string{"on", "off", "hires"}, bad: "Invalid timestamp. Should be on, off or hires"}, "fileline": yesno, "function_name": yesno, "blackbox": yesno, "to_stderr": yesno, "to_syslog": yesno,

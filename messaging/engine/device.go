@@ -73,9 +73,9 @@ type arbitration struct {
 	device  clock.Timer // the device did not poll
 	start   func()      // runs the configured device
 	stop    context.CancelFunc
-	denied  bool        // the device's no came before the members' words
-	holding bool        // this node's word waits
-	needs   bool        // for the device
+	denied  bool // the device's no came before the members' words
+	holding bool // this node's word waits
+	needs   bool // for the device
 	after   time.Duration
 	release clock.Timer
 	patient clock.Timer

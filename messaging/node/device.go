@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -20,6 +21,8 @@ import (
 	"github.com/quorate/quorate/messaging/engine"
 	"github.com/quorate/quorate/messaging/qdevice"
 	"github.com/quorate/quorate/messaging/qdevice/client"
+	"github.com/quorate/quorate/messaging/qdevice/disk"
+	"github.com/quorate/quorate/messaging/qdevice/disk/file"
 	"github.com/quorate/quorate/messaging/qdevice/heuristics"
 	"github.com/quorate/quorate/messaging/qnet"
 	"github.com/quorate/quorate/messaging/qnet/cert"
@@ -62,10 +65,40 @@ func arbitration(s Source, c *conf.Config, cfg *engine.Config, dir string) error
 	if err != nil {
 		return err
 	}
-	if d.Model == conf.ModelNet {
+	switch d.Model {
+	case conf.ModelNet:
 		cfg.Device.Arbiter, err = netClient(s, c, cfg, checks)
+	case conf.ModelDisk:
+		cfg.Device.Arbiter, err = quorumDisk(s, c, cfg, checks)
 	}
 	return err
+}
+
+// quorumDisk makes the device of model disk.
+func quorumDisk(s Source, c *conf.Config, cfg *engine.Config, checks *heuristics.Runner) (*file.Device, error) {
+	d := &c.Quorum.Device
+	var boot [8]byte
+	if _, err := io.ReadFull(cfg.Rand, boot[:]); err != nil {
+		return nil, fmt.Errorf("node: random number: %w", err)
+	}
+	core := disk.Config{
+		Node: uint32(cfg.Self), Cluster: c.ClusterName, Boot: binary.LittleEndian.Uint64(boot[:]),
+		Interval: d.Disk.Interval.Millis(disk.DefaultInterval), Misses: int(d.Disk.Misses.Or(disk.DefaultMisses)),
+	}
+	for _, n := range cfg.Nodes {
+		core.Nodes = append(core.Nodes, uint32(n.ID))
+	}
+	if core.Failover() > cfg.Device.SyncTimeout {
+		s.Log.Warn("the quorum disk decides later than a change of the membership waits: raise quorum.device.sync_timeout", "failover", core.Failover(), "sync_timeout", cfg.Device.SyncTimeout)
+	}
+	if d.Heuristics.Mode == "" || d.Heuristics.Mode == "off" || d.Heuristics.Mode == "no" || d.Heuristics.Mode == "0" {
+		checks = &heuristics.Runner{Log: s.Log}
+	}
+	every := d.Heuristics.Interval.Millis(3 * cfg.Device.Timeout)
+	return file.New(file.Config{
+		Core: core, Path: s.Abs(d.Disk.Path), Timeout: cfg.Device.Timeout, Checks: checks, CheckEvery: every,
+		CheckLimit: d.Heuristics.Timeout.Millis(cfg.Device.Timeout / 2), Clock: s.Clock, Log: s.Log,
+	})
 }
 
 // hold is the time that an idle ring keeps the token.

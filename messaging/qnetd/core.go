@@ -204,7 +204,7 @@ func (c *Core) clusterOf(cl *client) *cluster {
 		c.clusters[cl.name] = k
 	}
 	delete(k.ghosts, cl.node) // who comes anew has given up what it had
-	k.decided = false // it was not asked
+	k.decided = false         // it was not asked
 	k.clients = append(k.clients, cl)
 	slices.SortFunc(k.clients, func(a, b *client) int { return cmp.Compare(a.node, b.node) })
 	return k

@@ -255,7 +255,7 @@ func (c *Client) step(ctx context.Context, ev qdevice.Event) {
 			if a.Warn {
 				level = slog.LevelWarn
 			}
-			c.cfg.Log.Log(ctx, level, a.Text, append([]any{"server", c.cfg.Addr}, a.Args...)...)
+			c.cfg.Log.Log(ctx, level, "arbitration", append([]any{"event", a.Text, "server", c.cfg.Addr}, a.Args...)...)
 		}
 	}
 }

@@ -202,7 +202,7 @@ func (s *Server) notice(n *qnetd.Notice) {
 	if n.Warn {
 		level = slog.LevelWarn
 	}
-	s.cfg.Log.Log(context.Background(), level, n.Text, "cluster", n.Cluster, "node", n.Node, "detail", n.Detail)
+	s.cfg.Log.Log(context.Background(), level, "arbitration", "event", n.Text, "cluster", n.Cluster, "node", n.Node, "detail", n.Detail)
 }
 
 // acceptStatus answers the status tool: a line with a request, a text back.
