@@ -73,8 +73,19 @@ func (r *Recorder) Begin(now time.Duration, appendState func([]byte) []byte) {
 	r.old, r.new = r.new, r.old // the older one's memory is used again
 	s := &r.new
 	s.at, s.last, s.count = now, now, 0
-	s.state = appendState(s.state[:0])
-	s.records = s.records[:0]
+	s.state = appendState(r.reuse(s.state))
+	s.records = r.reuse(s.records)
+}
+
+// maxSlack is how many times larger than a segment a buffer may be that is kept
+// for the next one: a single huge message must not stay for ever.
+const maxSlack = 4
+
+func (r *Recorder) reuse(b []byte) []byte {
+	if cap(b) > maxSlack*r.size {
+		return make([]byte, 0, MinSegment)
+	}
+	return b[:0]
 }
 
 // Event adds an event: appendEvent adds its bytes to a slice, sum is the

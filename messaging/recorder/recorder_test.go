@@ -114,6 +114,28 @@ func TestAChangedOrCutFileIsRefused(t *testing.T) {
 	}
 }
 
+// A huge message is recorded, and its memory is given back when it is past.
+func TestAHugeEventDoesNotStayForEver(t *testing.T) {
+	r := New(MinSegment)
+	huge := make([]byte, 100*MinSegment)
+	add := func(now time.Duration, b []byte) {
+		if r.Due() {
+			r.Begin(now, state("state"))
+		}
+		r.Event(now, func(to []byte) []byte { return append(to, b...) }, 0)
+	}
+	add(1, huge)
+	if rec, err := Parse(r.Dump(Header{}, nil)); err != nil || len(rec.Segments[0].Records[0].Event) != len(huge) {
+		t.Errorf("the event is not there: %v", err)
+	}
+	for i := range 40 {
+		add(time.Duration(i), make([]byte, MinSegment/4))
+	}
+	if n := cap(r.old.records) + cap(r.new.records); n > 2*(maxSlack+1)*MinSegment {
+		t.Errorf("%d bytes are kept for segments of %d", n, MinSegment)
+	}
+}
+
 func BenchmarkEvent(b *testing.B) {
 	r := New(0)
 	body := make([]byte, 1100)
