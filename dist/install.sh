@@ -14,7 +14,7 @@ sbin=$PREFIX/sbin
 libexec=$PREFIX/libexec/quorate
 share=$PREFIX/share
 units=/usr/lib/systemd/system
-daemons="messagingd cibd lrmd pengined transitiond crmd"
+daemons="messagingd cibd lrmd pengined transitiond crmd qnetd"
 
 # tool_links prints the link of each tool: its path from the root.
 tool_links() {
@@ -34,7 +34,8 @@ put() { # put MODE FILE TARGET
 if [ "${1-}" = remove ]; then
 	tool_links | while read -r link; do rm -f "$DESTDIR$link"; done
 	rm -rf "$DESTDIR$libexec"
-	rm -f "$DESTDIR$sbin/quorate" "$DESTDIR$units"/quorate* "$DESTDIR$units/corosync.service" "$DESTDIR$units/pacemaker.service"
+	rm -f "$DESTDIR$sbin/quorate" "$DESTDIR$units"/quorate* "$DESTDIR$units/corosync.service" "$DESTDIR$units/corosync-qnetd.service" \
+		"$DESTDIR$units/corosync-qdevice.service" "$DESTDIR$units/pacemaker.service" "$DESTDIR$PREFIX/bin/corosync-qnetd"
 	exit 0
 fi
 
@@ -42,6 +43,8 @@ for d in $daemons; do
 	if [ -x "bin/$d" ]; then put 755 "bin/$d" "$libexec/$d"; fi
 done
 put 755 bin/quorate "$sbin/quorate"
+mkdir -p "$DESTDIR$PREFIX/bin"
+ln -sf "$libexec/qnetd" "$DESTDIR$PREFIX/bin/corosync-qnetd"
 tool_links | while read -r link; do
 	mkdir -p "$DESTDIR$(dirname "$link")"
 	# A crm shell that is installed has more to offer than our one-shot form.

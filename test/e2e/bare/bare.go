@@ -220,3 +220,24 @@ func (n *Node) processes(name string) []int {
 	}
 	return out
 }
+
+// Configure changes the node's corosync.conf.
+func (n *Node) Configure(change func(conf string) string) error {
+	path := filepath.Join(n.root, "etc/corosync/corosync.conf")
+	b, err := os.ReadFile(path)
+	if err == nil {
+		err = os.WriteFile(path, []byte(change(string(b))), 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("bare: configure %s: %w", n.Name, err)
+	}
+	return nil
+}
+
+// Link makes a file that nodes share appear at a path of the node.
+func (n *Node) Link(shared, path string) error {
+	if err := os.Symlink(shared, filepath.Join(n.root, path)); err != nil {
+		return fmt.Errorf("bare: share a file with %s: %w", n.Name, err)
+	}
+	return nil
+}
