@@ -45,7 +45,7 @@ var mutants = []mutant{
 	{"the departed are delivered after a gap", "recovery.go", "&& c.transMemb.has(m.origin) {", "{", "transitional sender comes along", ""},
 	{"a cut message goes on in the next ring", "recovery.go", "c.queue.Restart()", "", "", ""},
 	{"a restart forgets the ring number", "core.go", "Seq: min(ev.SavedRingSeq, wire.MaxRingSeq-reserveAhead) + 1}", "Seq: min(ev.SavedRingSeq, 0) + 1}", "ring ids grow", ""},
-	{"ring numbers start from the last ring", "commit.go", "Seq: c.maxRingSeq + 4", "Seq: c.oldRing.Seq + 4", "", ""},
+	{"ring numbers start from the last ring", "commit.go", "seq := c.maxRingSeq + 4", "seq := c.oldRing.Seq + 4", "", ""},
 	{"the aru reported is the highest held", "commit.go", "e.OldRing, e.Aru, e.High = c.oldRing, c.cur.aru, c.cur.high", "e.OldRing, e.Aru, e.High = c.oldRing, c.cur.high, c.cur.high", "virtual synchrony", ""},
 	{"old messages wait for the transitional", "recovery.go", "c.deliverContiguous() // still", "// still", "", ""},
 	{"recovery does not wait for senders", "recovery.go", "if t.Retransmit {\n\t\tc.flagCount = 0", "if false {\n\t\tc.flagCount = 0", "", ""},
@@ -183,4 +183,18 @@ func firstRule(out string) string {
 		}
 	}
 	return "panic or timeout"
+}
+
+// The text that a mutant changes stands once in its file: a mutant that fits no
+// more is found in each run of the tests, not when somebody plants it.
+func TestMutantsFit(t *testing.T) {
+	for _, m := range mutants {
+		src, err := os.ReadFile(filepath.Join("..", "..", "messaging", m.path()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(src), m.old); n != 1 {
+			t.Errorf("%s: %q stands %d times in %s", m.name, m.old, n, m.path())
+		}
+	}
 }
