@@ -1,0 +1,134 @@
+// SPDX-FileCopyrightText: The Quorate authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+package quorum
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// A leaseNode has a lease and a clock that runs at a rate of its own.
+type leaseNode struct {
+	lease Lease
+	rate  float64
+}
+
+func (n *leaseNode) clock(at time.Duration) time.Duration { return time.Duration(float64(at) * n.rate) }
+
+func (n *leaseNode) world(at time.Duration) time.Duration { return time.Duration(float64(at) / n.rate) }
+
+// TestWhoIsLostHasNoLeaseWhenTheOthersAct: a token goes round, now quick, now
+// slow; some nodes part from the rest, and may hand the token on among themselves.
+// The rest acts once its last member may. Nobody who parted then takes itself for
+// quorate.
+func TestWhoIsLostHasNoLeaseWhenTheOthersAct(t *testing.T) {
+	const length = 900 * time.Millisecond
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(2, 6).Draw(t, "nodes")
+		var nodes []*leaseNode
+		for range n {
+			l := &leaseNode{NewLease(length), 1 + float64(rapid.IntRange(-3, 3).Draw(t, "rate"))/1000}
+			l.lease.Install(0, false, false)
+			l.lease.View()
+			nodes = append(nodes, l)
+		}
+		now := time.Hour
+		pass := func() { now += time.Duration(rapid.IntRange(0, 300).Draw(t, "ms")) * time.Millisecond }
+		at := 0
+		for range rapid.IntRange(2*n, 6*n).Draw(t, "passes") {
+			pass()
+			nodes[at].lease.Token(nodes[at].clock(now))
+			at = (at + 1) % n
+		}
+		lost := make([]bool, n)
+		some := false
+		for i := range lost {
+			lost[i] = rapid.Bool().Draw(t, "lost")
+			some = some || lost[i]
+		}
+		// The token goes on as far as nobody of the rest is next.
+		for range rapid.IntRange(0, n).Draw(t, "passes among the lost") {
+			if !lost[at] {
+				break
+			}
+			pass()
+			nodes[at].lease.Token(nodes[at].clock(now))
+			at = (at + 1) % n
+		}
+		var act time.Duration
+		for i, x := range nodes {
+			if lost[i] {
+				continue
+			}
+			x.lease.Part()
+			act = max(act, x.world(x.lease.Install(x.clock(now), some, false)))
+		}
+		if !some || act == 0 {
+			return // nobody was lost, or nobody is left
+		}
+		for i, x := range nodes {
+			if lost[i] && x.lease.Valid(x.clock(act)) {
+				t.Fatalf("node %d of %d still has its lease when the rest acts", i, n)
+			}
+		}
+	})
+}
+
+func TestAnIdleRingKeepsItsLease(t *testing.T) {
+	l := NewLease(600 * time.Millisecond)
+	l.Install(0, false, false)
+	l.View()
+	for now := time.Duration(0); now < 10*time.Second; now += 200 * time.Millisecond { // the longest hold that is allowed
+		if !l.Valid(now) {
+			t.Fatalf("lapsed at %v", now)
+		}
+		l.Token(now)
+	}
+	if !l.Valid(10*time.Second) || l.Valid(11*time.Second) {
+		t.Error("the lease does not follow the token")
+	}
+	l.Token(11 * time.Second)
+	l.Token(11 * time.Second)
+	if !l.Valid(11 * time.Second) {
+		t.Error("tokens do not renew a lease that has lapsed")
+	}
+}
+
+func TestTokensOfTheNextRingDoNotRenewTheViewOfThisOne(t *testing.T) {
+	l := NewLease(time.Second)
+	l.Install(0, false, false)
+	l.View()
+	l.Token(time.Second)
+	l.Token(time.Second)
+	l.Part()
+	for range 5 {
+		l.Token(5 * time.Second)
+	}
+	if l.Valid(5 * time.Second) {
+		t.Error("the old view is valid")
+	}
+	if from := l.Install(5*time.Second, true, false); from != 2*time.Second+l.Margin() {
+		t.Errorf("acts from %v", from)
+	}
+	if l.Valid(5 * time.Second) {
+		t.Error("the old view is valid once the ring is there")
+	}
+	l.View()
+	if !l.Valid(5 * time.Second) {
+		t.Error("the new view is not valid")
+	}
+}
+
+func TestWhoIsAloneAndWhoHasNoLeaseIsNotBound(t *testing.T) {
+	alone := NewLease(time.Second)
+	alone.Install(0, true, true)
+	alone.View()
+	off := NewLease(0)
+	off.Install(0, true, false)
+	if !alone.Valid(time.Hour) || !off.Valid(time.Hour) || off.On() {
+		t.Error("bound")
+	}
+}
