@@ -92,6 +92,7 @@ func (e *Engine) confChange(c *totem.ConfChange) {
 	if c.Kind == totem.Transitional {
 		e.groups.Transitional(c.Members)
 		e.actQuorum(e.votes.Left(c.LeftClean))
+		e.arbitration.lost = e.arbitration.lost || slices.ContainsFunc(c.Left, func(id messaging.NodeID) bool { return !slices.Contains(c.LeftClean, id) })
 		e.announceLost(c)
 		return
 	}

@@ -75,6 +75,7 @@ type arbitration struct {
 	stop    context.CancelFunc
 	denied  bool // the device's no came before the members' words
 	holding bool // this node's word waits
+	lost    bool // members went without a word
 	needs   bool // for the device
 	after   time.Duration
 	release clock.Timer
@@ -87,8 +88,11 @@ type arbitration struct {
 func (e *Engine) holdSync(c *totem.ConfChange) {
 	now := e.cfg.Clock.Now()
 	a := &e.arbitration
-	lost := slices.ContainsFunc(c.Left, func(id messaging.NodeID) bool { return !slices.Contains(c.LeftClean, id) })
-	a.after = a.lease.Install(now, lost, len(c.Members) == 1)
+	a.after = a.lease.Install(now, a.lost, len(c.Members) == 1)
+	a.lost = false
+	if e.votes.Hopeless(c.Members) {
+		a.after = 0 // to stop is never too early
+	}
 	alive := e.votes.DeviceAlive()
 	e.votes.DeviceStale()
 	a.denied = false

@@ -252,7 +252,22 @@ func (c *Core) DeviceDecides(members []messaging.NodeID) bool {
 	if c.device&FlagDeviceRegistered == 0 || c.cfg.Off {
 		return false
 	}
-	var votes uint32
+	votes := c.votesOf(members)
+	need := (c.expected + 2) / 2
+	return votes < need && (c.cfg.Device.MasterWins || votes+c.cfg.Device.Votes >= need)
+}
+
+// Hopeless tells whether a partition of these members cannot have quorum, with
+// the votes known, whatever the device says.
+func (c *Core) Hopeless(members []messaging.NodeID) bool {
+	if c.cfg.Off || c.cfg.TwoNode || c.cfg.Device.MasterWins {
+		return false
+	}
+	return 2*(c.votesOf(members)+c.cfg.Device.Votes) < c.expected
+}
+
+// votesOf counts the votes of nodes; one that was never seen counts one.
+func (c *Core) votesOf(members []messaging.NodeID) (votes uint32) {
 	for _, id := range members {
 		if n := c.nodes[id]; n != nil {
 			votes += n.info.Votes
@@ -260,8 +275,7 @@ func (c *Core) DeviceDecides(members []messaging.NodeID) bool {
 			votes++
 		}
 	}
-	need := (c.expected + 2) / 2
-	return votes < need && (c.cfg.Device.MasterWins || votes+c.cfg.Device.Votes >= need)
+	return votes
 }
 
 // CheckExpected tells whether the expected votes may be set to v. It looks at
