@@ -104,7 +104,7 @@ func TestProtobufStopsAtServersAndClients(t *testing.T) {
 // cores are the folders that only compute: events and time go in, outputs come
 // out. Their subfolders are theirs to list.
 var cores = []string{
-	"messaging/totem", "messaging/wire", "messaging/cpg", "messaging/quorum",
+	"messaging/totem", "messaging/wire", "messaging/cpg", "messaging/quorum", "messaging/qnet", "messaging/qnetd", "messaging/qdevice", "messaging/qdevice/disk",
 	"cib/document", "cib/patch", "cib/rule", "cib/model", "cib/xpath", "cib/acl",
 	"transition/graph", "transition/machine",
 	"pengine/sched", "pengine/status", "pengine/digest", "pengine/model",
