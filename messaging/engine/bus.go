@@ -247,7 +247,7 @@ type watch struct {
 // Next returns the present view, then waits for another one.
 func (w *watch) Next(ctx context.Context) (messaging.QuorumView, error) {
 	for {
-		v, version, changed := w.e.views.get()
+		v, version, changed := w.e.current()
 		if version != w.version {
 			w.version = version
 			return v, nil

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/quorate/quorate/internal/clock"
@@ -67,11 +68,12 @@ type Tracker interface {
 // An arbitration is the engine's state about lease and device.
 type arbitration struct {
 	lease   quorum.Lease
-	lapse   clock.Timer // the lease ends
-	lapsed  bool        // and is known to have
-	tokens  uint64      // accepted when last looked at
-	device  clock.Timer // the device did not poll
-	start   func()      // runs the configured device
+	lapse   clock.Timer  // the lease ends
+	lapsed  bool         // and is known to have
+	limit   atomic.Int64 // end of the lease by the clock, for those who only read the view
+	tokens  uint64       // accepted when last looked at
+	device  clock.Timer  // the device did not poll
+	start   func()       // runs the configured device
 	stop    context.CancelFunc
 	denied  bool // the device's no came before the members' words
 	holding bool // this node's word waits
@@ -152,6 +154,7 @@ func (e *Engine) tokenSeen() {
 	if n := e.core.Stats().TokensReceived; n != a.tokens {
 		a.tokens = n
 		a.lease.Token(e.cfg.Clock.Now())
+		e.noteLimit()
 		if a.lapsed {
 			e.publish()
 		}
@@ -161,6 +164,7 @@ func (e *Engine) tokenSeen() {
 // valid tells whether the lease holds, and watches for its end.
 func (e *Engine) valid() bool {
 	a := &e.arbitration
+	e.noteLimit()
 	at, bounded := a.lease.Until()
 	now := e.cfg.Clock.Now()
 	a.lapsed = bounded && now >= at
@@ -172,6 +176,26 @@ func (e *Engine) valid() bool {
 		}
 	}
 	return !a.lapsed
+}
+
+// noteLimit keeps the end of the lease where readers of the view see it.
+func (e *Engine) noteLimit() {
+	at, bounded := e.arbitration.lease.Until()
+	if !bounded {
+		at = 1<<63 - 1
+	}
+	e.arbitration.limit.Store(int64(at))
+}
+
+// current gives the view as it may be believed now: a process that was stopped
+// meanwhile has not yet noticed itself that its lease is over.
+func (e *Engine) current() (v messaging.QuorumView, version uint64, changed <-chan struct{}) {
+	v, version, changed = e.views.get()
+	if v.Quorate && e.cfg.Lease > 0 && int64(e.cfg.Clock.Now()) >= e.arbitration.limit.Load() {
+		v.Quorate = false
+		v.Flags = slices.DeleteFunc(v.Flags, func(f string) bool { return f == "Quorate" })
+	}
+	return v, version, changed
 }
 
 func (e *Engine) leaseEnds() {

@@ -207,3 +207,61 @@ func TestAChangeWaitsForTheDeviceWhereItDecides(t *testing.T) {
 		})
 	}
 }
+
+// stuck is a device that stops the engine's goroutine, as a machine that does not
+// run it would.
+type stuck struct{ hold chan chan struct{} }
+
+func (s *stuck) Entries() []messaging.CmapEntry               { return nil }
+func (s *stuck) Run(ctx context.Context, _ engine.Poll) error { <-ctx.Done(); return nil }
+func (s *stuck) Observe(engine.ArbiterView) {
+	select {
+	case until := <-s.hold:
+		<-until
+	default:
+	}
+}
+
+// A daemon that was stopped does not call itself quorate when it is asked before
+// it has noticed.
+func TestAStoppedDaemonIsNotQuorateWhenItWakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &stuck{make(chan chan struct{}, 1)}
+		l := conformance.NewLab(t, 2)
+		l.Tune = func(c *engine.Config) {
+			c.Lease = 900 * time.Millisecond
+			c.Quorum.ExpectedVotes = 2
+			if c.Self == 1 {
+				c.Device = engine.DeviceConfig{Arbiter: s, Timeout: time.Hour, SyncTimeout: time.Second}
+			}
+		}
+		l.StartAll()
+		defer l.StopAll()
+		l.Await(1, true, 1, 2)
+		now := func() bool {
+			w, err := l.Nodes[1].Bus.WatchQuorum(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = w.Close() }()
+			v, err := w.Next(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return v.Quorate
+		}
+		until := make(chan struct{})
+		s.hold <- until
+		go func() { _ = l.Nodes[1].Bus.SetExpectedVotes(t.Context(), 2) }() // makes it observe
+		time.Sleep(500 * time.Millisecond)                                  // the bubble's clock
+		if !now() {
+			t.Error("not quorate within the lease")
+		}
+		time.Sleep(time.Second)
+		if now() {
+			t.Error("quorate after the lease, though nobody renewed it")
+		}
+		close(until)
+		l.Await(1, true, 1, 2)
+	})
+}

@@ -37,7 +37,7 @@ func (b *Bus) Status(ctx context.Context) (messaging.Status, error) {
 	e := b.e
 	s := messaging.Status{Self: e.cfg.Self, Name: e.cfg.Name, ClusterName: e.cfg.ClusterName, Transport: e.cfg.Transport, Version: e.cfg.Version}
 	err := e.call(ctx, func() {
-		s.View, _, _ = e.views.get()
+		s.View, _, _ = e.current()
 		s.State = e.core.State().String()
 		s.Rotation = time.Duration(e.core.Stats().RotationNanos)
 		for _, l := range e.links.States() {

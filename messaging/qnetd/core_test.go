@@ -124,7 +124,7 @@ func pickNodes(ids []uint32) (out []qnet.Node) {
 
 // TestArbitration runs scripts. "server [tls=required] [cert]" and
 // "cluster ALGORITHM [tie=lowest|highest|ID] [keep]" set the stage. Steps:
-// "join N", "config N COUNT", "members RING NODE… [pass|fail] at N…",
+// "join N", "config N COUNT" or "config N ID ID …", "members RING NODE… [pass|fail] at N…",
 // "heuristics pass|fail at N", "hangup N" (orderly), "break N", "wait MS",
 // "beat N", "silent" (nodes do not answer votes from here on), "answer N SEQ",
 // "raw N TYPE", "secure N NAME…", "status", "list".
@@ -214,7 +214,11 @@ func (b *bench) run(t *testing.T, s *strings.Builder, f []string) {
 			}
 		}
 	case "config":
-		b.send(s, nums[0], &qnet.Message{Type: qnet.NodeList, ListType: qnet.Some(qnet.InitialConfig), Nodes: nodes(nums[1])})
+		list := nodes(nums[1] % 100)
+		if len(nums) > 2 {
+			list = pickNodes(nums[1:])
+		}
+		b.send(s, nums[0], &qnet.Message{Type: qnet.NodeList, ListType: qnet.Some(qnet.InitialConfig), Nodes: list})
 	case "members":
 		rest := f[2+len(numbers(f[2:])):]
 		at := rest[len(rest)-1:]
