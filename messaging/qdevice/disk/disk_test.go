@@ -7,12 +7,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"os"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 )
 
 func TestRecordsComeBackAndDamageShows(t *testing.T) {
@@ -79,7 +80,9 @@ type station struct {
 
 // A world is a disk, its nodes, and where they are.
 type world struct {
-	t     *rapid.T
+	t     *testing.T
+	rand  *rand.Rand
+	seed  uint64
 	now   time.Duration
 	disk  []byte
 	nodes []*station
@@ -98,25 +101,44 @@ type landing struct {
 }
 
 const (
-	tick     = 20 * time.Millisecond
+	tick     = 10 * time.Millisecond
 	interval = 100 * time.Millisecond
 )
 
-func newWorld(t *rapid.T, n int) *world {
-	w := &world{t: t, disk: make([]byte, (firstSlot+n)*BlockSize), sides: make([]int, n), seq: 4}
+// between draws a number, both ends among them.
+func (w *world) between(least, most int) int { return least + w.rand.IntN(most-least+1) }
+
+// worlds runs a test on many seeds; QUORATE_SEED picks one, QUORATE_SEEDS says how
+// many.
+func worlds(t *testing.T, count uint64, f func(w *world)) {
+	first := uint64(1)
+	if s := os.Getenv("QUORATE_SEED"); s != "" {
+		_, _ = fmt.Sscan(s, &first)
+		count = 1
+	}
+	if s := os.Getenv("QUORATE_SEEDS"); s != "" {
+		_, _ = fmt.Sscan(s, &count)
+	}
+	for seed := first; seed < first+count && !t.Failed(); seed++ {
+		w := &world{t: t, rand: rand.New(rand.NewPCG(seed, 7)), seed: seed}
+		f(w)
+	}
+}
+
+func (w *world) populate(n int) {
+	w.disk, w.sides, w.seq = make([]byte, (firstSlot+n)*BlockSize), make([]int, n), 4
 	copy(w.disk, Header("c"))
 	var ids []uint32
 	for i := range n {
 		ids = append(ids, uint32(10*(i+1)))
 	}
 	for i, id := range ids {
-		s := &station{id: id, rate: 1 + float64(rapid.IntRange(-5, 5).Draw(t, "rate"))/1000}
-		s.core = New(Config{Node: id, Nodes: ids, Cluster: "c", Boot: uint64(i + 1), Interval: interval, Misses: 6})
-		s.next = time.Duration(rapid.IntRange(0, 100).Draw(t, "phase")) * time.Millisecond
+		s := &station{id: id, rate: 1 + float64(w.between(-5, 5))/1000}
+		s.core = New(Config{Node: id, Nodes: ids, Cluster: "c", Boot: uint64(i + 1), Interval: interval, Misses: 8})
+		s.next = time.Duration(w.between(0, 100)) * time.Millisecond
 		w.nodes = append(w.nodes, s)
 		w.takeUp(i)
 	}
-	return w
 }
 
 func (w *world) clock(s *station) time.Duration { return time.Duration(float64(w.now) * s.rate) }
@@ -158,14 +180,14 @@ func (w *world) delay(what string) time.Duration {
 	if w.calm {
 		return tick
 	}
-	k := rapid.IntRange(0, 30).Draw(w.t, what)
-	switch {
-	case k < 26:
-		return tick
-	case k < 29:
-		return time.Duration(k-24) * 60 * time.Millisecond
+	// Far more often well than not, or there is never a leader to disturb.
+	switch k := w.between(0, 199); k {
+	case 1, 2, 3:
+		return time.Duration(k) * 80 * time.Millisecond
+	case 4, 5, 6:
+		return time.Duration(k-3) * 700 * time.Millisecond
 	}
-	return time.Duration(k-28) * 900 * time.Millisecond
+	return tick
 }
 
 // turn lets a node do what is due.
@@ -212,16 +234,16 @@ func (w *world) then(s *station, now time.Duration) {
 	s.start = now
 	d := w.delay("write")
 	s.next = now + d
-	s.fail = !w.calm && rapid.IntRange(0, 40).Draw(w.t, "fails") == 0
+	s.fail = !w.calm && w.between(0, 150) == 1
 	l := landing{at: w.now + d/2, w: s.doing, n: BlockSize}
-	if !w.calm && rapid.IntRange(0, 40).Draw(w.t, "torn") == 0 {
+	if !w.calm && w.between(0, 150) == 1 {
 		l.n = 512
 	}
 	if s.fail {
-		if rapid.Bool().Draw(w.t, "never lands") {
+		if w.between(0, 1) == 1 {
 			return
 		}
-		l.at = w.now + time.Duration(rapid.IntRange(0, 3000).Draw(w.t, "lands late"))*time.Millisecond
+		l.at = w.now + time.Duration(w.between(0, 3000))*time.Millisecond
 	}
 	w.late = append(w.late, l)
 }
@@ -245,7 +267,7 @@ func (w *world) check() {
 			continue
 		}
 		if side >= 0 && w.sides[i] != side {
-			w.t.Fatalf("at %v two sides have the vote: %v", w.now, w.describe())
+			w.t.Fatalf("seed %d: at %v two sides have the vote: %v", w.seed, w.now, w.describe())
 		}
 		side = w.sides[i]
 	}
@@ -261,18 +283,23 @@ func (w *world) describe() (out []string) {
 
 // disturb changes the network, a node's heuristics, or its life.
 func (w *world) disturb() {
-	i := rapid.IntRange(0, len(w.nodes)-1).Draw(w.t, "node")
-	switch rapid.IntRange(0, 5).Draw(w.t, "what") {
+	i := w.between(0, len(w.nodes)-1)
+	switch w.between(0, 5) {
 	case 0:
 		for j := range w.sides {
-			w.sides[j] = rapid.IntRange(0, 1).Draw(w.t, "side")
+			w.sides[j] = w.between(0, 1)
 		}
 		w.seq++
+		if w.between(0, 1) == 0 {
+			for j := range w.nodes {
+				w.takeUp(j)
+			}
+		}
 	case 1, 2, 3:
 		w.takeUp(i)
 	case 4:
 		s := w.nodes[i]
-		w.act(s, s.core.Step(w.clock(s), &Checked{Pass: rapid.Bool().Draw(w.t, "pass")}))
+		w.act(s, s.core.Step(w.clock(s), &Checked{Pass: (w.between(0, 1) == 1)}))
 	case 5:
 		w.pause(w.nodes[i])
 	}
@@ -280,7 +307,7 @@ func (w *world) disturb() {
 
 // pause stops a node's process for a while; writes under way go on.
 func (w *world) pause(s *station) {
-	for range rapid.IntRange(1, 100).Draw(w.t, "pause") {
+	for range w.between(1, 200) {
 		w.now += tick
 		w.put()
 		for _, o := range w.nodes {
@@ -312,12 +339,14 @@ func (w *world) run(d time.Duration) {
 // lets them arrive when nobody waits any more; with nodes that are parted, paused,
 // and placed well or badly.
 func TestTheVoteIsOnOneSideOnly(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld(t, rapid.IntRange(2, 4).Draw(t, "nodes"))
-		for range rapid.IntRange(1, 40).Draw(t, "steps") {
-			w.run(time.Duration(rapid.IntRange(0, 1500).Draw(t, "ms")) * time.Millisecond)
-			w.disturb()
-			w.check()
+	worlds(t, 300, func(w *world) {
+		w.populate(w.between(2, 4))
+		for range w.between(1, 40) {
+			w.run(time.Duration(w.between(0, 3000)) * time.Millisecond)
+			for range w.between(1, 4) {
+				w.disturb()
+				w.check()
+			}
 		}
 	})
 }
@@ -325,10 +354,10 @@ func TestTheVoteIsOnOneSideOnly(t *testing.T) {
 // TestAWellDiskElectsALeader: once all is calm, one side has the vote, and all of
 // its nodes do, within the time that Failover tells.
 func TestAWellDiskElectsALeader(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld(t, rapid.IntRange(2, 4).Draw(t, "nodes"))
-		for range rapid.IntRange(0, 10).Draw(t, "steps") {
-			w.run(time.Duration(rapid.IntRange(0, 1500).Draw(t, "ms")) * time.Millisecond)
+	worlds(t, 100, func(w *world) {
+		w.populate(w.between(2, 4))
+		for range w.between(0, 10) {
+			w.run(time.Duration(w.between(0, 1500)) * time.Millisecond)
 			w.disturb()
 		}
 		w.calm = true
@@ -347,7 +376,7 @@ func TestAWellDiskElectsALeader(t *testing.T) {
 		}
 		for i, s := range w.nodes {
 			if s.cast != (w.sides[i] == side) {
-				t.Fatalf("not exactly the leader's side has the vote: %v", w.describe())
+				t.Fatalf("seed %d: not exactly the leader's side has the vote: %v", w.seed, w.describe())
 			}
 		}
 	})
@@ -356,8 +385,8 @@ func TestAWellDiskElectsALeader(t *testing.T) {
 // TestTheSurvivorTakesOver: the leader dies; the other has the vote within the
 // time told, and not before the leader's would have ended.
 func TestTheSurvivorTakesOver(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld(t, 2)
+	worlds(t, 50, func(w *world) {
+		w.populate(2)
 		w.calm = true
 		cfg := &w.nodes[0].core.cfg
 		w.run(2 * cfg.Failover())
