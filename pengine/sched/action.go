@@ -118,6 +118,9 @@ func (a *action) asReason(f actionFlags) string {
 func (a *action) lose(f actionFlags, cause *action) {
 	if a.is(f) {
 		a.clear(f)
+		if a.s.in.Trace {
+			a.s.noteLoss(a, loss{flag: f, cause: cause})
+		}
 		if a.rsc != cause.rsc {
 			a.because(cause.asReason(f), false)
 		}

@@ -225,6 +225,9 @@ func (r *rsc) blockTask(task string, cause *rsc) {
 	for _, a := range slices.Backward(r.actions) {
 		if a.is(runnable) && a.task == task {
 			a.clear(runnable)
+			if r.s.in.Trace {
+				r.s.noteLoss(a, loss{flag: runnable, with: cause.ID})
+			}
 			a.because("colocation with "+cause.ID, false)
 			r.s.blockDependents(a)
 			r.s.update(a)

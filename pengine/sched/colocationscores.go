@@ -20,17 +20,17 @@ func (c *colocation) toScores(dependent, primary *rsc) {
 	work := dependent.allowed.clone()
 	for _, a := range work.list() {
 		if primary.assigned == nil {
-			a.add(-c.score, "colocation "+c.id+": "+primary.ID+" runs nowhere")
+			a.add(-c.score, c.cause(CauseElsewhere, primary))
 			continue
 		}
 		v, ok := nodeAttr(a.node, c.attr, dependent)
 		switch {
 		case sameAttr(v, ok, value, known):
 			if c.score < infinity {
-				a.add(c.score, "colocation "+c.id+" with "+primary.ID)
+				a.add(c.score, c.cause(CauseColocation, primary))
 			}
 		case c.score >= infinity:
-			a.set(-infinity, "colocation "+c.id+": "+primary.ID+" runs elsewhere")
+			a.set(-infinity, c.cause(CauseElsewhere, primary))
 		}
 	}
 	if c.score <= -infinity || c.score >= infinity || work.anyUsable() {
@@ -76,9 +76,9 @@ func (c *colocation) intersect(dependent *rsc, nodes []*alloc, merge bool) {
 			}
 		}
 		if found == nil {
-			a.set(-infinity, "colocation "+c.id+": "+c.primary.ID+" does not run there")
+			a.set(-infinity, c.cause(CauseElsewhere, c.primary))
 		} else if merge {
-			a.add(found.score, "colocation "+c.id+" with "+c.primary.ID)
+			a.add(found.score, c.cause(CauseColocation, c.primary))
 		}
 	}
 }
@@ -141,7 +141,7 @@ func (s *scheduler) addMatching(t table, source, target *rsc, c *colocation, fac
 		if onlyPositive && sum < 0 && a.score == 0 {
 			continue
 		}
-		a.add(delta, "wishes of "+source.ID+" (colocation "+c.id+")")
+		a.add(delta, c.cause(CauseDependent, source))
 	}
 }
 

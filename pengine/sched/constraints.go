@@ -240,6 +240,7 @@ func (s *scheduler) constraintRole(id, spec string, has bool) (status.Role, bool
 
 // location is a preference of a resource for nodes.
 type location struct {
+	kind  CauseKind
 	id    string
 	rsc   *rsc
 	role  status.Role
@@ -253,7 +254,7 @@ type place struct {
 }
 
 func (s *scheduler) newLocation(id string, r *rsc, discovery string, nodes []place) *location {
-	l := &location{id: id, rsc: r, nodes: nodes}
+	l := &location{kind: CauseLocation, id: id, rsc: r, nodes: nodes}
 	switch strings.ToLower(discovery) {
 	case "", "always":
 	case "never":
@@ -424,7 +425,7 @@ func (r *rsc) applyOwnLocation(l *location) {
 			a = &alloc{node: p.node}
 			r.allowed[p.node.Index] = a
 		}
-		a.add(v, "location "+l.id)
+		a.add(v, r.s.cause(l.kind, l.id, nil))
 		if a.probe < l.probe {
 			if l.probe == status.ProbeExclusive {
 				r.Set(status.ExclusiveProbes)

@@ -25,10 +25,10 @@ func (r *rsc) banUnavailable(perNode int) {
 		if r.canRun(a.node, perNode) {
 			continue
 		}
-		a.set(-infinity, "no instance of "+r.parent.ID+" can run there")
+		a.set(-infinity, r.s.cause(CauseInstances, "", r.parent))
 		for _, k := range r.children {
 			if b := k.allowed.get(a.node); b != nil {
-				b.set(-infinity, "no instance of "+r.parent.ID+" can run there")
+				b.set(-infinity, r.s.cause(CauseInstances, "", r.parent))
 			}
 		}
 	}
@@ -216,7 +216,7 @@ func (s *scheduler) assignInstances(collective *rsc, list []*rsc, most, perNode 
 			continue
 		}
 		if done >= most {
-			k.ban(nil, -infinity, "all instances of "+collective.ID+" are placed")
+			k.ban(nil, -infinity, s.cause(CauseInstances, "all", collective))
 		} else if k.assignInstance(nil, perNode) != nil {
 			done++
 		}

@@ -38,7 +38,7 @@ func (p primitive) assign(prefer *node, stopIfFail bool) *alloc {
 		}
 	}
 	if r.NextRole == status.RoleStopped {
-		r.ban(nil, -infinity, "target-role is Stopped: "+r.NextRoleWhy)
+		r.ban(nil, -infinity, s.cause(CauseTargetRole, r.NextRoleWhy, nil))
 	} else if r.NextRole > r.Role && !s.c.Quorate && s.c.Options.NoQuorum == status.NoQuorumFreeze {
 		r.SetNextRole(r.Role, "no-quorum-policy=freeze")
 	}
@@ -199,7 +199,7 @@ func (p primitive) internalConstraints() {
 func (r *rsc) avoidRemoteNodes() {
 	for _, a := range r.allowed.list() {
 		if a.node.Connection != nil {
-			a.set(-infinity, "cannot run on remote nodes")
+			a.set(-infinity, r.s.cause(CauseRemote, "", nil))
 		}
 	}
 }
@@ -222,7 +222,7 @@ func (r *rsc) launcherConstraints() {
 	if remote != nil {
 		for _, a := range r.allowed.list() {
 			if a.node.Connection != remote.Resource {
-				a.set(-infinity, "runs inside "+l.ID)
+				a.set(-infinity, r.s.cause(CauseContainer, "", l))
 			}
 		}
 		return

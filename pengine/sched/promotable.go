@@ -22,7 +22,7 @@ func (r *rsc) addPromotionScores() {
 			}
 			v, _ := k.promotionScore(a.node)
 			if v > 0 {
-				a.add(v, "promotion score")
+				a.add(v, r.s.cause(CausePromotion, "", nil))
 			}
 			k.Priority = max(k.Priority, v)
 		}
@@ -172,7 +172,7 @@ func (r *rsc) sortPromotable() {
 		}
 		if to := k.assignedTo(); to != nil {
 			if a := r.allowed.get(to.node); a != nil {
-				a.add(k.promotionPriority, "promotion priority of "+k.ID)
+				a.add(k.promotionPriority, r.s.cause(CausePromotion, "", k))
 			}
 		}
 	}
@@ -356,7 +356,7 @@ func (c *colocation) withPromotable(dependent, primary *rsc) {
 			value, known := nodeAttr(to.node, c.attr, primary)
 			for _, a := range dependent.allowed.list() {
 				if v, ok := nodeAttr(a.node, c.attr, dependent); sameAttr(value, known, v, ok) {
-					a.add(c.score, "colocation "+c.id+" with "+primary.ID)
+					a.add(c.score, c.cause(CauseColocation, primary))
 				}
 			}
 		}

@@ -21,6 +21,8 @@ type Input struct {
 	TransitionID int
 	// Scores and Utilization ask for what crm_simulate -s and -U show.
 	Scores, Utilization bool
+	// Trace asks that all causes be remembered, for Result.Trace.
+	Trace bool
 }
 
 // A Result is a decision.

@@ -34,6 +34,7 @@ type scheduler struct {
 	scores     []Line
 	graph      *graph.Graph
 	updates    int
+	losses     map[*action][]loss // where Input.Trace is set
 }
 
 // schedFlags are properties of a resource that only matter while scheduling.
@@ -102,7 +103,7 @@ func newScheduler(c *status.Cluster, in Input) *scheduler {
 
 // wrap makes the scheduler's view of a resource and all below it.
 func (s *scheduler) wrap(r *status.Resource, parent *rsc) *rsc {
-	w := &rsc{Resource: r, s: s, parent: parent, sf: unassigned, allowed: newTable(s.nodes, r.Allowed)}
+	w := &rsc{Resource: r, s: s, parent: parent, sf: unassigned, allowed: newTable(s.nodes, r.Allowed, s.in.Trace)}
 	s.of[r] = w
 	switch r.Variant {
 	case status.Primitive:
@@ -236,7 +237,7 @@ func (r *rsc) anyFlag(f status.Flags) bool {
 }
 
 // ban adds a score on a node (nil: on all), to the resource and all below.
-func (r *rsc) ban(n *node, v score, why string) {
+func (r *rsc) ban(n *node, v score, why *Cause) {
 	if n != nil {
 		r.addScore(n, v, why)
 		return
@@ -249,7 +250,7 @@ func (r *rsc) ban(n *node, v score, why string) {
 	}
 }
 
-func (r *rsc) addScore(n *node, v score, why string) {
+func (r *rsc) addScore(n *node, v score, why *Cause) {
 	for _, k := range r.children {
 		k.addScore(n, v, why)
 	}

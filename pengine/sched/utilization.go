@@ -107,7 +107,7 @@ func (r *rsc) banInsufficient() *node {
 	}
 	for _, a := range places {
 		if a.usable() && !s.enough(a.node, need) {
-			r.ban(a.node, -infinity, "not enough capacity")
+			r.ban(a.node, -infinity, s.cause(CauseCapacity, "", nil))
 		}
 	}
 	if any {
