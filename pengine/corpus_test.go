@@ -98,6 +98,10 @@ func (c *corpusCase) run(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	said := &simulate.TextOutput{}
+	if err := simulate.Prepare(root, said); err != nil {
+		t.Fatal(err)
+	}
 	o := simulate.Options{Now: time.Now(), Simulate: true, Pending: true, Sanitized: true}
 	for i := 0; i+1 < len(c.Args); i += 2 {
 		if c.Args[i] != "-t" {
@@ -127,8 +131,8 @@ func (c *corpusCase) run(t *testing.T) []string {
 			wrong = append(wrong, kind)
 		}
 	}
-	check("summary", first.Text, squeeze)
-	check("dot", simulate.Dot(second.Result.Picture(false)), lineSet)
+	check("summary", said.Errors.String()+first.Text, squeeze)
+	check("dot", simulate.Dot(second.Result.Picture(false, false)), lineSet)
 	check("exp", string(graph.Marshal(second.Result.Graph)), graphLines)
 	check("scores", second.Text, scoreLines)
 	return wrong

@@ -25,20 +25,18 @@ type Run struct {
 	// Failures are operations that fail: RSC_OP_INTERVAL@NODE=RC.
 	Failures []string
 
-	lines     []string
+	// Tell is called for each thing that is done, Complain for what is wrong
+	// with the failures asked for; both may be nil.
+	Tell     func(Item)
+	Complain func(string)
+
 	confirmed map[int]bool
 	failed    map[int]bool
 	abort     int
 }
 
-// An Outcome is what a run did.
-type Outcome struct {
-	Lines    []string // in words, in the order of execution
-	Complete bool     // false where actions could never run
-}
-
-// Execute carries the graph out.
-func (r *Run) Execute() Outcome {
+// Execute carries the graph out. It is false where actions could never run.
+func (r *Run) Execute() (complete bool) {
 	r.confirmed, r.failed = map[int]bool{}, map[int]bool{}
 	fired := map[int]bool{}
 	skipped := false
@@ -59,7 +57,7 @@ func (r *Run) Execute() Outcome {
 			}
 		}
 	}
-	return Outcome{Lines: r.lines, Complete: len(fired) == len(r.Graph.Synapses) || skipped || r.abort > 0}
+	return len(fired) == len(r.Graph.Synapses) || skipped || r.abort > 0
 }
 
 // ready tells whether the inputs of a synapse are done; one of INFINITY takes
@@ -82,24 +80,22 @@ func (r *Run) blocked(s *graph.Synapse) bool {
 	return false
 }
 
-func (r *Run) printf(format string, args ...any) {
-	r.lines = append(r.lines, fmt.Sprintf(format, args...))
+func (r *Run) tell(i Item) {
+	if r.Tell != nil {
+		r.Tell(i)
+	}
 }
 
 func (r *Run) carryOut(a *graph.Action) {
 	switch {
 	case a.Kind == graph.PseudoEvent:
-		line := "Pseudo action:   " + a.OperationKey
-		if a.OnNode != "" {
-			line += " on " + a.OnNode
-		}
-		r.printf("%s", line)
+		r.tell(pseudoAction{a.OperationKey, a.OnNode})
 	case a.Kind == graph.CrmEvent && a.Operation == "stonith":
 		r.fence(a)
 	case a.Kind == graph.CrmEvent && a.Primitive != nil:
-		r.printf("Cluster action:  %s for %s on %s", a.Operation, a.Primitive.ID, a.OnNode)
+		r.tell(clusterAction{a.Operation, a.Primitive.ID, a.OnNode})
 	case a.Kind == graph.CrmEvent:
-		r.printf("Cluster action:  %s on %s", a.Operation, a.OnNode)
+		r.tell(clusterAction{a.Operation, "", a.OnNode})
 	case a.Primitive != nil:
 		r.operate(a)
 	}
@@ -108,7 +104,7 @@ func (r *Run) carryOut(a *graph.Action) {
 // fence takes a node down.
 func (r *Run) fence(a *graph.Action) {
 	op := a.Attr("CRM_meta_stonith_action")
-	r.printf("Fencing %s (%s)", a.OnNode, op)
+	r.tell(fencing{a.OnNode, op})
 	if op == "on" {
 		return
 	}
@@ -133,7 +129,7 @@ func (r *Run) operate(a *graph.Action) {
 		name = p.LongID
 	}
 	if a.Operation == "delete" || a.Operation == "meta-data" {
-		r.printf("Resource action: %-15s %s on %s", name, a.Operation, a.OnNode)
+		r.tell(agentAction{name, a.Operation, a.OnNode, 0})
 		return
 	}
 	uuid := a.OnNodeUUID
@@ -144,19 +140,16 @@ func (r *Run) operate(a *graph.Action) {
 	interval, _ := strconv.ParseUint(a.Attr("CRM_meta_interval"), 10, 32)
 	n := NodeState(r.CIB, a.OnNode, uuid)
 	h := history(n, name, p)
-	if interval > 0 {
-		r.printf("Resource action: %-15s %s=%d on %s", name, a.Operation, interval, a.OnNode)
-	} else {
-		r.printf("Resource action: %-15s %s on %s", name, a.Operation, a.OnNode)
-	}
+	r.tell(agentAction{name, a.Operation, a.OnNode, uint(interval)})
 	rc := target
 	if code, who, ok := r.failure(a, name, uint(interval)); ok {
 		rc = code
-		r.printf("Pretending action %d failed with rc=%d", a.ID, rc)
+		r.tell(pretence{a.ID, rc})
 		r.failed[a.ID] = true
 		r.abort = int(status.Infinity)
 		fatal := a.Operation == "stop" || a.Operation == "start" && r.Graph.Attr("failed-start-offset") != "1"
-		r.addFailure(n, who, a.Operation, uint(interval), rc, fatal)
+		j := injector{now: r.Now, tell: r.tell}
+		j.failure(n, who, a.Operation, uint(interval), rc, fatal)
 	}
 	params := map[string]string{}
 	for _, list := range [][]graph.Attr{a.Attributes, a.Params} {
@@ -175,21 +168,22 @@ func (r *Run) failure(a *graph.Action, name string, interval uint) (rc int, who 
 	for _, spec := range r.Failures {
 		for _, rsc := range []string{name, a.Primitive.ID} {
 			key := graph.OpKey(rsc, a.Operation, interval) + "@" + a.OnNode + "="
-			if len(spec) > len(key) && strings.EqualFold(spec[:len(key)], key) {
-				if code, err := strconv.Atoi(spec[len(key):]); err == nil {
+			if len(spec) >= len(key) && strings.EqualFold(spec[:len(key)], key) {
+				if _, _, code, fields := splitSpec(spec); fields == 3 {
 					return code, rsc, true
 				}
+				if r.Complain != nil {
+					r.Complain(fmt.Sprintf("Invalid failed operation '%s' (result code must be integer)", spec))
+				}
+				break
 			}
 		}
 	}
 	return 0, "", false
 }
 
-// addFailure counts a failure as the node attributes do.
-func (r *Run) addFailure(n *etree.Element, rsc, task string, interval uint, rc int, fatal bool) {
-	if rc == 0 || rc == 7 && interval == 0 {
-		return
-	}
+// failureAttrs are the node attributes that count a failure.
+func failureAttrs(n *etree.Element, rsc, task string, interval uint, fatal bool, at time.Time) []attrChange {
 	suffix := rsc + "#" + task + "_" + strconv.FormatUint(uint64(interval), 10)
 	value := "INFINITY"
 	if !fatal {
@@ -201,9 +195,10 @@ func (r *Run) addFailure(n *etree.Element, rsc, task string, interval uint, rc i
 		}
 		value = strconv.Itoa(count + 1)
 	}
-	for _, at := range [][2]string{{"fail-count-" + suffix, value}, {"last-failure-" + suffix, strconv.FormatInt(r.Now.Unix(), 10)}} {
-		setAttr(n, at[0], at[1])
-		r.printf("Injecting attribute %s=%s into %s '%s'", at[0], at[1], document.Path(n), document.ID(n))
+	id := document.ID(n)
+	return []attrChange{
+		{"fail-count-" + suffix, value, id},
+		{"last-failure-" + suffix, strconv.FormatInt(at.Unix(), 10), id},
 	}
 }
 

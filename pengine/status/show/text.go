@@ -7,22 +7,34 @@ import "strings"
 
 // A Text is an indented list under construction.
 type Text struct {
+	// Plain drops headers and indentation, for programs that read the items.
+	Plain bool
+
 	b     strings.Builder
 	depth int
 }
 
 // Begin opens a list with a header.
 func (t *Text) Begin(header string) {
+	if !t.Plain {
+		t.indent()
+		t.b.WriteString(header + ":\n")
+	}
+	t.depth++
+}
+
+func (t *Text) indent() {
 	if t.depth > 0 {
 		t.b.WriteString(strings.Repeat("  ", t.depth) + "* ")
 	}
-	t.b.WriteString(header + ":\n")
-	t.depth++
 }
 
 // Item adds one line.
 func (t *Text) Item(line string) {
-	t.b.WriteString(strings.Repeat("  ", t.depth) + "* " + line + "\n")
+	if !t.Plain {
+		t.indent()
+	}
+	t.b.WriteString(line + "\n")
 }
 
 // End closes a list.
@@ -36,3 +48,10 @@ func (t *Text) Line(s string) { t.b.WriteString(s + "\n") }
 
 // String is the text so far.
 func (t *Text) String() string { return t.b.String() }
+
+// Take gives the text so far and forgets it.
+func (t *Text) Take() string {
+	s := t.b.String()
+	t.b.Reset()
+	return s
+}
