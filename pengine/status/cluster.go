@@ -50,6 +50,7 @@ type Cluster struct {
 	statusXML               *etree.Element
 	stopNeeded              []*Resource
 	history                 map[string]*etree.Element // lrm_resource by node name and id
+	named                   map[string][]*Resource    // by id and by name in the history, in order
 }
 
 // A Ticket is the state of a geo cluster's ticket.

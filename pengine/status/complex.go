@@ -5,7 +5,6 @@ package status
 
 import (
 	"errors"
-	"sort"
 	"strconv"
 	"strings"
 
@@ -66,7 +65,7 @@ func (c *Cluster) unpackResources(locationOnly bool) {
 			c.errorf("ignoring <%s> resource '%s' because its configuration is invalid", e.Tag, id)
 			continue
 		}
-		c.Resources = append(c.Resources, r)
+		c.addTop(r)
 	}
 	for _, r := range c.Resources {
 		c.linkLauncher(r)
@@ -74,7 +73,7 @@ func (c *Cluster) unpackResources(locationOnly bool) {
 			c.linkConnection(r)
 		}
 	}
-	sort.SliceStable(c.Resources, func(i, j int) bool { return c.Resources[i].Priority > c.Resources[j].Priority })
+	c.sortTops()
 	if c.Options.FencingEnabled && !c.HaveFencing {
 		c.errorf("resource start-up disabled since no fencing resources have been defined. Either configure some or disable fencing with the fencing-enabled option. NOTE: Clusters with shared data need fencing to ensure data integrity.")
 	}
@@ -420,7 +419,11 @@ func (c *Cluster) addInstance(r *Resource) *Resource {
 		return nil
 	}
 	r.instances++
+	k.place = len(r.Children)
 	r.Children = append(r.Children, k)
+	if r.filed {
+		c.file(k)
+	}
 	if removed {
 		k.SetAll(Removed)
 	}

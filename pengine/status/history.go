@@ -234,7 +234,7 @@ func (c *Cluster) resourceOfHistory(n *Node, id string) *Resource {
 		}
 	}
 	if r != nil && id != r.ID && id != r.HistoryID {
-		r.HistoryID = id
+		r.setHistoryID(id)
 	}
 	return r
 }
@@ -303,7 +303,7 @@ func (c *Cluster) removedResource(e *etree.Element, n *Node) *Resource {
 		r.Set(RemovedLaunched)
 	}
 	r.Set(Removed)
-	c.Resources = append(c.Resources, r)
+	c.addTop(r)
 	if !c.Options.StopRemovedResources {
 		r.Clear(Managed)
 	} else {
@@ -347,7 +347,7 @@ func (c *Cluster) applyState(r *Resource, n *Node, onFail OnFail) {
 			r.Set(Failed | StopIfFailed)
 		}
 	case strings.Contains(r.HistoryID, ":"):
-		r.HistoryID = ""
+		r.setHistoryID("")
 	default:
 		c.intend(Intent{Kind: IntentStopOptional, Rsc: r, Node: n})
 	}

@@ -135,6 +135,8 @@ type Resource struct {
 
 	ops    *etree.Element
 	params map[*Node]map[string]string
+	place  int  // among its siblings, or in Cluster.Resources
+	filed  bool // in Cluster.named
 }
 
 // Is tells whether all the flags are set.
@@ -392,65 +394,4 @@ func (r *Resource) banEverywhere(why string) {
 	for _, n := range r.Cluster.Nodes {
 		r.Allowed[n] = &Allowed{Score: -Infinity, Why: []Reason{{-Infinity, why}}}
 	}
-}
-
-// Match tells Find what counts as the name of a resource.
-type Match int
-
-// The ways to match.
-const (
-	MatchExact    Match = 0
-	MatchHistory  Match = 1 << iota // also the name in the history
-	MatchClone                      // instances of clones by their name in the configuration
-	MatchBasename                   // the id without instance number
-	MatchAnonBasename
-)
-
-// Find finds a resource at or below r.
-func (r *Resource) Find(id string, m Match) *Resource {
-	if r.matches(id, m) {
-		return r
-	}
-	for _, k := range r.Children {
-		if f := k.Find(id, m); f != nil {
-			return f
-		}
-	}
-	return nil
-}
-
-func (r *Resource) matches(id string, m Match) bool {
-	switch {
-	case m&MatchClone != 0:
-		return r.Top(false).Variant == Clone && (id == r.ID || id == r.XMLID())
-	case id == r.ID:
-		return true
-	case m&MatchHistory != 0 && r.HistoryID != "" && r.HistoryID == id:
-		return true
-	case m&MatchBasename != 0 || m&MatchAnonBasename != 0 && !r.Is(Unique):
-		return StripInstance(r.ID) == id
-	}
-	return false
-}
-
-// FindResource finds a resource by id, or by its name in the history.
-func (c *Cluster) FindResource(id string, m Match) *Resource {
-	for _, r := range c.Resources {
-		if f := r.Find(id, m); f != nil {
-			return f
-		}
-	}
-	return nil
-}
-
-// StripInstance cuts the instance number off an id.
-func StripInstance(id string) string {
-	i := len(id)
-	for i > 0 && isDigit(id[i-1]) {
-		i--
-	}
-	if i > 1 && i < len(id) && id[i-1] == ':' {
-		return id[:i-1]
-	}
-	return id
 }
