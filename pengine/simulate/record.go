@@ -54,47 +54,6 @@ func setState(n *etree.Element, up bool) {
 	document.Set(n, "crm-debug-origin", "crm_simulate")
 }
 
-// history gives the history of a resource on a node, making it where there is
-// none.
-func history(n *etree.Element, name string, p *graph.Primitive) *etree.Element {
-	for _, id := range []string{name, p.ID} {
-		var found []*etree.Element
-		for e := range document.All(n, "lrm_resource") {
-			if document.ID(e) == id {
-				found = append(found, e)
-			}
-		}
-		// Where there are several, none is the right one.
-		if len(found) == 1 {
-			return found[0]
-		}
-	}
-	lrm := document.Child(n, "lrm")
-	if lrm == nil {
-		lrm = document.Add(n, "lrm", "id", document.ID(n))
-	}
-	list := document.Child(lrm, "lrm_resources")
-	if list == nil {
-		list = document.Add(lrm, "lrm_resources")
-	}
-	e := document.Add(list, "lrm_resource", "id", p.ID, "class", p.Class)
-	if p.Provider != "" {
-		document.Set(e, "provider", p.Provider)
-	}
-	document.Set(e, "type", p.Type)
-	return e
-}
-
-func nextCall(h *etree.Element) int {
-	call := 0
-	for e := range document.Children(h, "") {
-		if n, err := strconv.Atoi(document.Get(e, "call-id")); err == nil {
-			call = max(call, n)
-		}
-	}
-	return call + 1
-}
-
 // An Op is a result to record.
 type Op struct {
 	Resource, Task string
@@ -134,11 +93,17 @@ func Record(h *etree.Element, op Op) {
 	for _, id := range ids {
 		e := document.ChildWith(h, "lrm_rsc_op", "id", id)
 		if e == nil {
-			e = document.Add(h, "lrm_rsc_op", "id", id)
+			e = document.New("lrm_rsc_op")
+			e.Attr = make([]etree.Attr, 0, opAttrs)
+			document.Set(e, "id", id)
+			h.AddChild(e)
 		}
 		writeOp(e, op, task, key, reason)
 	}
 }
+
+// opAttrs is how many attributes a history entry mostly has.
+const opAttrs = 17
 
 func writeOp(e *etree.Element, op Op, task, key, reason string) {
 	k := graph.Key{ActionID: op.CallID, TransitionID: -1, TargetRC: op.TargetRC, UUID: fakeEngine}

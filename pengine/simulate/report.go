@@ -61,7 +61,6 @@ type Options struct {
 // A Report is all that a simulation brings forth.
 type Report struct {
 	Text   string         // where Options.Out was nil: all that was told
-	Input  *etree.Element // after injections
 	Output *etree.Element // after the transition
 	Result *sched.Result  // nil where nothing was scheduled
 	// Complete is false where the transition could not be carried out.
@@ -113,7 +112,6 @@ func (s *simulation) run(rep *Report) error {
 			return err
 		}
 	}
-	rep.Input = document.Clone(s.cib)
 	if s.OnInput != nil {
 		if err := s.OnInput(s.cib); err != nil {
 			return err

@@ -5,6 +5,7 @@ package simulate
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/beevik/etree"
 
 	"github.com/quorate/quorate/cib/document"
+	"github.com/quorate/quorate/cib/opdigest"
 	"github.com/quorate/quorate/pengine/status"
 	"github.com/quorate/quorate/transition/graph"
 )
@@ -33,31 +35,37 @@ type Run struct {
 	confirmed map[int]bool
 	failed    map[int]bool
 	abort     int
+	history   histories
 }
 
 // Execute carries the graph out. It is false where actions could never run.
 func (r *Run) Execute() (complete bool) {
-	r.confirmed, r.failed = map[int]bool{}, map[int]bool{}
-	fired := map[int]bool{}
+	r.confirmed, r.failed = make(map[int]bool, len(r.Graph.Synapses)), map[int]bool{}
+	r.history = histories{cib: r.CIB}
+	left := slices.Clone(r.Graph.Synapses)
 	skipped := false
 	for progress := true; progress; {
 		progress, skipped = false, false
-		for _, s := range r.Graph.Synapses {
-			if fired[s.ID] || !r.ready(s) {
+		waiting := left[:0]
+		for _, s := range left {
+			if !r.ready(s) {
+				waiting = append(waiting, s)
 				continue
 			}
 			if r.blocked(s) {
+				waiting = append(waiting, s)
 				skipped = true
 				continue
 			}
-			fired[s.ID], progress = true, true
+			progress = true
 			for _, a := range s.Actions {
 				r.carryOut(a)
 				r.confirmed[a.ID] = true
 			}
 		}
+		left = waiting
 	}
-	return len(fired) == len(r.Graph.Synapses) || skipped || r.abort > 0
+	return len(left) == 0 || skipped || r.abort > 0
 }
 
 // ready tells whether the inputs of a synapse are done; one of INFINITY takes
@@ -108,9 +116,9 @@ func (r *Run) fence(a *graph.Action) {
 	if op == "on" {
 		return
 	}
-	n := NodeState(r.CIB, a.OnNode, "")
-	setState(n, false)
-	dropHistory(n)
+	n := r.history.node(a.OnNode, "")
+	setState(n.state, false)
+	n.drop()
 }
 
 func dropHistory(n *etree.Element) {
@@ -138,8 +146,8 @@ func (r *Run) operate(a *graph.Action) {
 	}
 	target, _ := strconv.Atoi(a.Attr("CRM_meta_op_target_rc"))
 	interval, _ := strconv.ParseUint(a.Attr("CRM_meta_interval"), 10, 32)
-	n := NodeState(r.CIB, a.OnNode, uuid)
-	h := history(n, name, p)
+	n := r.history.node(a.OnNode, uuid)
+	h := n.resource(name, p)
 	r.tell(agentAction{name, a.Operation, a.OnNode, uint(interval)})
 	rc := target
 	if code, who, ok := r.failure(a, name, uint(interval)); ok {
@@ -149,18 +157,31 @@ func (r *Run) operate(a *graph.Action) {
 		r.abort = int(status.Infinity)
 		fatal := a.Operation == "stop" || a.Operation == "start" && r.Graph.Attr("failed-start-offset") != "1"
 		j := injector{now: r.Now, tell: r.tell}
-		j.failure(n, who, a.Operation, uint(interval), rc, fatal)
-	}
-	params := map[string]string{}
-	for _, list := range [][]graph.Attr{a.Attributes, a.Params} {
-		for _, at := range list {
-			params[at.Name] = at.Value
-		}
+		j.failure(n.state, who, a.Operation, uint(interval), rc, fatal)
 	}
 	Record(h, Op{
 		Resource: p.ID, Task: a.Operation, IntervalMS: uint(interval), RC: rc, TargetRC: target, CallID: nextCall(h),
-		Node: a.OnNode, Params: params, At: r.Now, Reason: "User-injected result",
+		Node: a.OnNode, Params: parameters(a), At: r.Now, Reason: "User-injected result",
 	})
+}
+
+// parameters are the attributes of an action of which its record is made: of
+// the meta-attributes only a few.
+func parameters(a *graph.Action) map[string]string {
+	params := map[string]string{}
+	for _, list := range [][]graph.Attr{a.Attributes, a.Params} {
+		for _, at := range list {
+			if meta, is := strings.CutPrefix(at.Name, opdigest.MetaPrefix); !is || recordedMeta[meta] {
+				params[at.Name] = at.Value
+			}
+		}
+	}
+	return params
+}
+
+// recordedMeta are the meta-attributes that show in a record.
+var recordedMeta = map[string]bool{
+	"interval": true, "timeout": true, "notify_type": true, "notify_operation": true, "migrate_source": true, "migrate_target": true,
 }
 
 // failure finds whether an operation is to fail.
