@@ -68,7 +68,7 @@ type action struct {
 	key        string
 	reason     string
 	flags      actionFlags
-	meta       map[string]string
+	meta       metaAttrs
 	extra      map[string]string // instance attributes of the operation
 	needs      status.Requires
 	priority   score
@@ -128,7 +128,11 @@ func (a *action) lose(f actionFlags, cause *action) {
 }
 
 func (a *action) intervalMS() uint {
-	n, err := strconv.ParseUint(a.meta["interval"], 10, 32)
+	v, has := a.meta.lookup("interval")
+	if !has {
+		return 0
+	}
+	n, err := strconv.ParseUint(v, 10, 32)
 	if err != nil {
 		return 0
 	}
@@ -141,7 +145,7 @@ func (s *scheduler) opAction(r *rsc, key, task string, on *node, isOptional bool
 	if a == nil {
 		a = s.newAction(key, task, r, on, isOptional)
 	}
-	_, recurring := a.meta["interval"]
+	_, recurring := a.meta.lookup("interval")
 	if a.node != nil && !a.is(pseudo) && !r.Is(status.Managed) && !recurring {
 		a.set(optional)
 	} else if !isOptional {
@@ -178,7 +182,7 @@ func (s *scheduler) pseudoAction(name string) *action {
 }
 
 func (s *scheduler) newAction(key, task string, r *rsc, on *node, isOptional bool) *action {
-	a := &action{id: len(s.actions) + 1, s: s, rsc: r, node: on, task: task, key: key, flags: runnable, meta: map[string]string{}}
+	a := &action{id: len(s.actions) + 1, s: s, rsc: r, node: on, task: task, key: key, flags: runnable}
 	if task == taskLRMDelete {
 		a.set(onDC)
 	}
@@ -195,7 +199,7 @@ func (s *scheduler) newAction(key, task string, r *rsc, on *node, isOptional boo
 	if a.config == nil && strings.Contains(key, "_notify_") {
 		a.config = r.Operation(taskNotify, 0, true)
 	}
-	a.meta = s.c.OpMeta(r.Resource, on, task, interval, a.config)
+	a.meta.base = s.opMeta(r, on, task, interval, a.config)
 	a.needs = r.ActionRequires(task)
 	r.actions = append(r.actions, a)
 	return a
@@ -379,6 +383,6 @@ func (s *scheduler) takeIntents() {
 
 func (s *scheduler) clearFailCount(r *rsc, n *node) *action {
 	a := r.act(taskClear, n, false)
-	a.meta["op_no_wait"] = "true"
+	a.meta.set("op_no_wait", "true")
 	return a
 }

@@ -106,7 +106,7 @@ func (r *rsc) placedNowhere() {
 		case taskStart:
 			a.clear(runnable)
 		default:
-			if v, has := a.meta["interval"]; has && v != "0" && a.meta["op_target_rc"] != "7" {
+			if v, has := a.meta.lookup("interval"); has && v != "0" && a.meta.get("op_target_rc") != "7" {
 				a.clear(runnable)
 			}
 		}

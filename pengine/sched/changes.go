@@ -37,8 +37,8 @@ func (s *scheduler) result() *Result {
 		case taskShutdown:
 			c.Verb = "Shutdown"
 		case taskFence:
-			c.Verb = "Fence (" + a.meta["stonith_action"] + ")"
-			if op := a.meta["stonith_action"]; a.is(inGraph) && !a.is(pseudo) && op != "on" {
+			c.Verb = "Fence (" + a.meta.get("stonith_action") + ")"
+			if op := a.meta.get("stonith_action"); a.is(inGraph) && !a.is(pseudo) && op != "on" {
 				r.Fence = append(r.Fence, a.node.Name)
 			}
 		default:

@@ -217,16 +217,16 @@ func (r *rsc) probedOn(n *node) bool {
 	return len(r.children) == 0 && r.Probed[n]
 }
 
-func (c clone) graphMeta(attrs map[string]string) {
-	attrs["CRM_meta_globally_unique"] = strconv.FormatBool(c.Is(status.Unique))
-	attrs["CRM_meta_notify"] = strconv.FormatBool(c.Is(status.Notify))
-	attrs["CRM_meta_clone_max"] = strconv.Itoa(c.CloneMax)
-	attrs["CRM_meta_clone_node_max"] = strconv.Itoa(c.CloneNodeMax)
+func (c clone) graphMeta(attrs *attrSet) {
+	attrs.set("CRM_meta_globally_unique", strconv.FormatBool(c.Is(status.Unique)))
+	attrs.set("CRM_meta_notify", strconv.FormatBool(c.Is(status.Notify)))
+	attrs.set("CRM_meta_clone_max", strconv.Itoa(c.CloneMax))
+	attrs.set("CRM_meta_clone_node_max", strconv.Itoa(c.CloneNodeMax))
 	if c.Is(status.Promotable) {
-		attrs["CRM_meta_promoted_max"] = strconv.Itoa(c.PromotedMax)
-		attrs["CRM_meta_promoted_node_max"] = strconv.Itoa(c.PromotedNodeMax)
-		attrs["CRM_meta_master_max"] = strconv.Itoa(c.PromotedMax)
-		attrs["CRM_meta_master_node_max"] = strconv.Itoa(c.PromotedNodeMax)
+		attrs.set("CRM_meta_promoted_max", strconv.Itoa(c.PromotedMax))
+		attrs.set("CRM_meta_promoted_node_max", strconv.Itoa(c.PromotedNodeMax))
+		attrs.set("CRM_meta_master_max", strconv.Itoa(c.PromotedMax))
+		attrs.set("CRM_meta_master_node_max", strconv.Itoa(c.PromotedNodeMax))
 	}
 }
 

@@ -93,11 +93,11 @@ func (a *action) dotName() string {
 	name := a.key
 	switch {
 	case a.rsc != nil && a.rsc.HistoryID != "" && isNotify(a.task):
-		name = graph.NotifyKey(a.rsc.HistoryID, a.meta["notify_key_type"], a.meta["notify_key_operation"])
+		name = graph.NotifyKey(a.rsc.HistoryID, a.meta.get("notify_key_type"), a.meta.get("notify_key_operation"))
 	case a.rsc != nil && a.rsc.HistoryID != "":
 		name = graph.OpKey(a.rsc.HistoryID, task, a.intervalMS())
 	case a.task == taskFence:
-		name = a.task + " '" + a.meta["stonith_action"] + "'"
+		name = a.task + " '" + a.meta.get("stonith_action") + "'"
 	case a.rsc == nil && known:
 		name = task
 	}

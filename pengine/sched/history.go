@@ -118,7 +118,7 @@ func (r *rsc) checkHistory(e *etree.Element, n *node) {
 func (r *rsc) scheduleCancel(op *etree.Element, task string, interval uint, n *node) {
 	c := r.cancelAction(task, interval, n)
 	if id, has := document.Lookup(op, "call-id"); has {
-		c.meta["call-id"] = id
+		c.meta.set("call-id", id)
 	}
 	r.s.addOrdering(ordering{first: r, firstKey: r.key(taskStop), then: r, thenAction: c, rel: relOrdered})
 }

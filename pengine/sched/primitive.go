@@ -306,21 +306,21 @@ func (p primitive) updateOrdered(first, then *action, _ *node, flags, filter act
 	return p.s.updateOrdered(first, then, flags, filter, rel)
 }
 
-func (p primitive) graphMeta(attrs map[string]string) {
+func (p primitive) graphMeta(attrs *attrSet) {
 	r := p.rsc
 	if v, has := r.Meta["clone"]; has {
-		attrs["CRM_meta_clone"] = v
+		attrs.set("CRM_meta_clone", v)
 	}
 	if v, has := r.Meta["remote-node"]; has {
-		attrs["CRM_meta_remote_node"] = v
+		attrs.set("CRM_meta_remote_node", v)
 	}
 	for x := r; x != nil; x = x.parent {
 		if x.launcher != nil {
-			attrs["CRM_meta_container"] = x.launcher.ID
+			attrs.set("CRM_meta_container", x.launcher.ID)
 		}
 	}
 	if v, has := r.Meta["external-ip"]; has {
-		attrs["pcmk_external_ip"] = v
+		attrs.set("pcmk_external_ip", v)
 	}
 }
 

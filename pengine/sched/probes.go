@@ -116,9 +116,9 @@ func (r *rsc) probe(n *node, top *rsc) {
 	a.clear(optional)
 	r.orderVsUnfencing(n, a, relOrdered)
 	if !r.activeOn(n) {
-		a.meta["op_target_rc"] = "7"
+		a.meta.set("op_target_rc", "7")
 	} else if r.Role == status.RolePromoted {
-		a.meta["op_target_rc"] = "8"
+		a.meta.set("op_target_rc", "8")
 	}
 	if top.Variant != status.Clone {
 		top = r
@@ -249,7 +249,7 @@ func (s *scheduler) probesBeforeStops() {
 }
 
 func probeNeeded(probe, then *action) bool {
-	if then.task == taskFence && probe.node == then.node && then.meta["stonith_action"] == "on" {
+	if then.task == taskFence && probe.node == then.node && then.meta.get("stonith_action") == "on" {
 		return false
 	}
 	return then.task != taskShutdown || probe.node == nil || then.node == nil || probe.node == then.node

@@ -113,7 +113,7 @@ func (r *rsc) recurActive(start *action, n *node, op recurringOp) {
 		m.clear(runnable)
 	}
 	if r.NextRole == status.RolePromoted {
-		m.meta["op_target_rc"] = "8"
+		m.meta.set("op_target_rc", "8")
 	}
 	if n != nil && !r.Is(status.Managed) {
 		return
@@ -163,7 +163,7 @@ func (r *rsc) recurInactive(n *node, op recurringOp) {
 			continue
 		}
 		m := r.s.opAction(r, op.key, op.name, o, len(r.findExact(op.key, o)) > 0)
-		m.meta["op_target_rc"] = "7"
+		m.meta.set("op_target_rc", "7")
 		if r.Is(status.Managed) {
 			for _, p := range r.findTask(taskMonitor, o, false) {
 				order(p, m, relUnrunnableFirstBlocks)
@@ -193,6 +193,7 @@ func (r *rsc) afterStops(n *node, a *action) {
 func (r *rsc) cancelAction(task string, interval uint, n *node) *action {
 	a := r.s.opAction(r, graph.OpKey(r.ID, task, interval), taskCancel, n, false)
 	a.task, a.cancelTask = taskCancel, task
-	a.meta["operation"], a.meta["interval"] = task, strconv.FormatUint(uint64(interval), 10)
+	a.meta.set("operation", task)
+	a.meta.set("interval", strconv.FormatUint(uint64(interval), 10))
 	return a
 }

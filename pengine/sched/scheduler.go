@@ -29,10 +29,12 @@ type scheduler struct {
 	capacity   []map[string]string // what is left of each node's utilization
 	actions    []*action           // in the order of creation
 	singletons map[string]*action  // those of no resource, by key
+	metas      map[metaKey]*opMeta // as configured, of actions so far
 	orderings  []*ordering         // to be applied to actions
 	locations  []*location         // in the order of unpacking
 	scores     []Line
 	graph      *graph.Graph
+	attrs      attrSet // of the action that is being written
 	updates    int
 	losses     map[*action][]loss // where Input.Trace is set
 }
@@ -80,7 +82,7 @@ func (r *rsc) unmark(f schedFlags)   { r.sf &^= f }
 
 func newScheduler(c *status.Cluster, in Input) *scheduler {
 	s := &scheduler{
-		in: in, c: c, nodes: c.Nodes, of: map[*status.Resource]*rsc{}, singletons: map[string]*action{},
+		in: in, c: c, nodes: c.Nodes, of: map[*status.Resource]*rsc{}, singletons: map[string]*action{}, metas: map[metaKey]*opMeta{},
 		placed: make([]int, len(c.Nodes)), capacity: make([]map[string]string, len(c.Nodes)),
 	}
 	for i, n := range c.Nodes {
@@ -144,7 +146,7 @@ type variant interface {
 	actionFlags(a *action, n *node) actionFlags
 	updateOrdered(first, then *action, n *node, flags, filter actionFlags, rel relation) changed
 	addToGraph()
-	graphMeta(attrs map[string]string)
+	graphMeta(attrs *attrSet)
 	addUtilization(orig *rsc, all []*rsc, sum map[string]string)
 	shutdownLock()
 	changes() []Change

@@ -21,6 +21,9 @@ func amount(s string) int64 {
 }
 
 func keysOf(m map[string]string) []string {
+	if len(m) == 0 {
+		return nil
+	}
 	keys := make([]string, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)
