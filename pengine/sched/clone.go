@@ -214,7 +214,7 @@ func (r *rsc) probedOn(n *node) bool {
 			return true
 		}
 	}
-	return len(r.children) == 0 && r.Probed[n]
+	return len(r.children) == 0 && r.Probed.Has(n)
 }
 
 func (c clone) graphMeta(attrs *attrSet) {

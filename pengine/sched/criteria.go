@@ -50,8 +50,11 @@ func (s *scheduler) applyNodeCriteria() {
 		r.applyStickiness()
 	}
 	for _, n := range s.nodes {
+		failures := n.HasFailCounts()
 		for _, r := range s.rscs {
-			r.applyThreshold(n)
+			if failures {
+				r.applyThreshold(n)
+			}
 			r.applyExclusive(n)
 		}
 	}

@@ -272,7 +272,7 @@ func (r *rsc) parts() []*rsc {
 }
 
 func (r *rsc) knownOn(n *node) bool {
-	return r.Probed[n] || r.Variant == status.Primitive && r.parent.isAnonymousClone() && r.parent.Probed[n]
+	return r.Probed.Has(n) || r.Variant == status.Primitive && r.parent.isAnonymousClone() && r.parent.Probed.Has(n)
 }
 
 func (r *rsc) startsVsFencing(f *action) {

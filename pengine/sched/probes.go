@@ -76,7 +76,7 @@ func (p primitive) createProbe(n *node) bool {
 	}
 	top := r.top()
 	switch {
-	case !s.c.Options.StartupProbes, r.launcher != nil && !r.Is(status.IsConnection), r.Is(status.Removed), r.Probed[n]:
+	case !s.c.Options.StartupProbes, r.launcher != nil && !r.Is(status.IsConnection), r.Is(status.Removed), r.Probed.Has(n):
 		return false
 	}
 	a := r.allowed.get(n)
@@ -97,7 +97,7 @@ func (p primitive) createProbe(n *node) bool {
 func (r *rsc) guestProbe(n *node, top *rsc) bool {
 	guest := r.s.of[n.Connection.Launcher]
 	if guest.Role == status.RoleStopped {
-		if guest.assigned != nil && !guest.Probed[guest.node()] {
+		if guest.assigned != nil && !guest.Probed.Has(guest.node()) {
 			orderTasks(guest, taskMonitor, top, taskStart, relOrdered)
 		}
 		return false

@@ -79,17 +79,17 @@ func (r *rsc) promotionScoreApplies(n *node) bool {
 				if active == nil && f.activeOn(n) {
 					active = f
 				}
-				known = known || f.Probed[n]
+				known = known || f.Probed.Has(n)
 			}
 		}
 		if active == r || active == nil && known {
 			return allowed
 		}
 	}
-	if len(r.ActiveOn) == 0 && len(r.Probed) == 0 {
+	if len(r.ActiveOn) == 0 && r.Probed.Empty() {
 		return allowed
 	}
-	return (r.Probed[n] || r.activeOn(n)) && allowed
+	return (r.Probed.Has(n) || r.activeOn(n)) && allowed
 }
 
 // setInstanceRoles decides which instances are promoted.

@@ -105,7 +105,7 @@ func newScheduler(c *status.Cluster, in Input) *scheduler {
 
 // wrap makes the scheduler's view of a resource and all below it.
 func (s *scheduler) wrap(r *status.Resource, parent *rsc) *rsc {
-	w := &rsc{Resource: r, s: s, parent: parent, sf: unassigned, allowed: newTable(s.nodes, r.Allowed, s.in.Trace)}
+	w := &rsc{Resource: r, s: s, parent: parent, sf: unassigned, allowed: newTable(s.nodes, &r.Allowed, s.in.Trace)}
 	s.of[r] = w
 	switch r.Variant {
 	case status.Primitive:

@@ -13,8 +13,8 @@ import (
 type alloc struct {
 	node  *node
 	score score
-	probe status.ProbeMode
 	count int
+	probe status.ProbeMode
 	why   *trail // what made the score, where asked
 }
 
@@ -47,14 +47,18 @@ func (a *alloc) copy() *alloc {
 // table is the places of one resource by node index; nil where a node is none.
 type table []*alloc
 
-func newTable(nodes []*node, from map[*node]*status.Allowed, traced bool) table {
+func newTable(nodes []*node, from *status.Places, traced bool) table {
 	t := make(table, len(nodes))
+	slab := make([]alloc, from.Len())
 	for i, n := range nodes {
-		if a := from[n]; a != nil {
-			t[i] = &alloc{node: n, score: a.Score, probe: a.Probe}
-			if traced {
-				traceAllowed(t[i], a)
-			}
+		a := from.On(n)
+		if a == nil {
+			continue
+		}
+		t[i], slab = &slab[0], slab[1:]
+		*t[i] = alloc{node: n, score: a.Score, probe: a.Probe}
+		if traced {
+			traceAllowed(t[i], a)
 		}
 	}
 	return t
@@ -71,10 +75,11 @@ func (t table) clone() table {
 	if t == nil {
 		return nil
 	}
-	cp := make(table, len(t))
+	cp, slab := make(table, len(t)), make([]alloc, len(t))
 	for i, a := range t {
 		if a != nil {
-			cp[i] = a.copy()
+			slab[i] = *a
+			cp[i] = &slab[i]
 		}
 	}
 	return cp

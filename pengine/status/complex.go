@@ -126,7 +126,7 @@ func (c *Cluster) unpackResource(e *etree.Element, parent *Resource, instance st
 	}
 	r := &Resource{
 		ID: id, XML: e, Parent: parent, Cluster: c, Role: RoleStopped,
-		Meta: map[string]string{}, Utilization: map[string]string{}, Probed: map[*Node]bool{}, Allowed: map[*Node]*Allowed{},
+		Meta: map[string]string{},
 	}
 	if err := c.mergeTemplate(r); err != nil {
 		return nil, err
@@ -162,7 +162,10 @@ func (c *Cluster) unpackResource(e *etree.Element, parent *Resource, instance st
 	} else if r.Is(IsConnection) && r.Meta["container"] != "" {
 		r.Ban(nil, 0, "guest node connection default")
 	}
-	rule.Blocks(r.XML, "utilization", "", c.ruleInput(), r.Utilization)
+	if document.Child(r.XML, "utilization") != nil {
+		r.Utilization = map[string]string{}
+		rule.Blocks(r.XML, "utilization", "", c.ruleInput(), r.Utilization)
+	}
 	if t, ok := document.Lookup(e, "template"); ok && r.XML != e {
 		c.Templates[t] = appendOnce(c.Templates[t], id)
 	}

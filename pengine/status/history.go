@@ -317,7 +317,7 @@ func (c *Cluster) applyState(r *Resource, n *Node, onFail OnFail) {
 	active := r.Role > RoleStopped
 	if r.Role != RoleUnknown {
 		for i := r; i != nil; i = i.Parent {
-			i.Probed[n] = true
+			i.Probed.add(n)
 			if i.Is(Unique) {
 				break
 			}

@@ -19,6 +19,7 @@ type Node struct {
 	Base      Score     // of the node itself, -Infinity where it may run nothing
 	BaseProbe ProbeMode // where a resource says nothing
 	Index     int       // place in the sorted list
+	serial    int       // place in the order of creation
 
 	Online, Unclean, Pending  bool
 	Standby, StandbyOnFail    bool
@@ -109,7 +110,7 @@ func (c *Cluster) findNodeAny(id, name string) *Node {
 
 // createNode adds a node at its place in the sorted list.
 func (c *Cluster) createNode(id, name, typ string, score Score) *Node {
-	n := &Node{ID: NodeID(id), Name: name, Base: score, Attrs: map[string]string{}, Utilization: map[string]string{}}
+	n := &Node{ID: NodeID(id), Name: name, serial: len(c.Nodes), Base: score, Attrs: map[string]string{}, Utilization: map[string]string{}}
 	switch strings.ToLower(typ) {
 	case "", "member":
 		n.Attrs["#kind"] = "cluster"
@@ -156,7 +157,7 @@ func (c *Cluster) CanFence(n *Node) bool {
 	}
 	if n.Remote && !c.Options.FenceRemoteWithoutQuorum {
 		for _, o := range c.Nodes {
-			if n.Connection.Allowed[o] != nil && !o.Online {
+			if n.Connection.Allowed.On(o) != nil && !o.Online {
 				return false
 			}
 		}

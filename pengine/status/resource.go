@@ -63,31 +63,6 @@ const (
 	MultipleUnexpected
 )
 
-// ProbeMode tells whether a resource is probed on a node.
-type ProbeMode int
-
-// The modes of resource-discovery.
-const (
-	ProbeAlways ProbeMode = iota
-	ProbeNever
-	ProbeExclusive
-)
-
-// Allowed is what is known of a resource's place on a node.
-type Allowed struct {
-	Score Score
-	Probe ProbeMode
-	Count int
-	// Why names what gave the score, in the order of events.
-	Why []Reason
-}
-
-// A Reason is one thing that changed a score.
-type Reason struct {
-	Score Score
-	Text  string
-}
-
 // A Resource is a primitive, group, clone, bundle, or an instance of one.
 type Resource struct {
 	ID          string
@@ -110,8 +85,8 @@ type Resource struct {
 	MultipleActive     MultipleActive
 
 	ActiveOn  []*Node
-	Probed    map[*Node]bool
-	Allowed   map[*Node]*Allowed
+	Probed    NodeSet
+	Allowed   Places
 	HistoryID string
 
 	PendingAction      string
@@ -377,11 +352,7 @@ func (r *Resource) addScore(n *Node, s Score, why string) {
 	for _, k := range r.Children {
 		k.addScore(n, s, why)
 	}
-	a := r.Allowed[n]
-	if a == nil {
-		a = &Allowed{Score: n.Base, Probe: n.BaseProbe}
-		r.Allowed[n] = a
-	}
+	a := r.Allowed.at(n, len(r.Cluster.Nodes))
 	a.Score = a.Score.Add(s)
 	if s != 0 {
 		a.Why = append(a.Why, Reason{s, why})
@@ -390,8 +361,8 @@ func (r *Resource) addScore(n *Node, s Score, why string) {
 
 // banEverywhere makes the resource unable to run anywhere.
 func (r *Resource) banEverywhere(why string) {
-	r.Allowed = map[*Node]*Allowed{}
+	r.Allowed = Places{}
 	for _, n := range r.Cluster.Nodes {
-		r.Allowed[n] = &Allowed{Score: -Infinity, Why: []Reason{{-Infinity, why}}}
+		r.Allowed.put(n, Allowed{Score: -Infinity, Why: []Reason{{-Infinity, why}}})
 	}
 }

@@ -349,7 +349,7 @@ func (l *cloneList) lists(t *Text, r *status.Resource, o Options) {
 func stoppedOn(r *status.Resource) map[string]string {
 	out := map[string]string{}
 	for _, n := range r.Cluster.Nodes {
-		if r.Allowed[n] == nil && (len(r.Allowed) > 0 || !r.Probed[n]) {
+		if r.Allowed.On(n) == nil && (r.Allowed.Len() > 0 || !r.Probed.Has(n)) {
 			continue
 		}
 		active := false
