@@ -45,6 +45,7 @@ type flags struct {
 	profile         string
 	repeat, verbose int
 	as, to          string
+	why             []string
 }
 
 func runSimulate(ctx context.Context, stdio *cli.IO, args []string) int {
@@ -58,6 +59,7 @@ func runSimulate(ctx context.Context, stdio *cli.IO, args []string) int {
 	f.events(fs)
 	f.artifacts(fs)
 	f.sources(fs)
+	f.questions(fs)
 	fs.BoolVarP(&f.o.Quiet, "quiet", "Q", false, "Display only essential output")
 	fs.StringVarP(&f.as, "output-as", "o", "text", "Specify output `FORMAT` as one of: text (default), xml")
 	fs.StringVar(&f.to, "output-to", "", "Specify file name for output (or \"-\" for stdout) `DEST`")
@@ -191,6 +193,9 @@ func (f *flags) answer(ctx context.Context, stdio *cli.IO) error {
 func (f *flags) simulate(root *etree.Element) error {
 	if err := simulate.Prepare(root, f.o.Out); err != nil {
 		return exit.Silent(exit.Config)
+	}
+	if len(f.why) > 0 {
+		return f.explain(root)
 	}
 	save := f.output
 	if f.inPlace && f.file != "-" && !f.live {
