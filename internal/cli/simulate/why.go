@@ -27,11 +27,10 @@ func (f *flags) questions(fs *pflag.FlagSet) {
 func (f *flags) explain(root *etree.Element) error {
 	o := f.o
 	o.Simulate, o.Process, o.Scores, o.Utilization, o.Quiet = false, false, false, false, true
-	rep, err := simulate.Simulate(root, o)
-	if err != nil {
+	if _, err := simulate.Simulate(root, o); err != nil { // only the events
 		return exit.Errorf(exit.DataErr, "crm_simulate: %s", err)
 	}
-	in := sched.Input{CIB: rep.Input, Now: f.o.Now, Sanitized: f.o.Sanitized, TransitionID: 1}
+	in := sched.Input{CIB: root, Now: f.o.Now, Sanitized: f.o.Sanitized, TransitionID: 1}
 	if sec, err := strconv.ParseInt(document.Get(root, "execution-date"), 10, 64); err == nil && f.o.Date == "" {
 		in.Now = time.Unix(sec, 0).UTC()
 	}
