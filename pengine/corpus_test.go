@@ -98,8 +98,8 @@ func (c *corpusCase) run(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := &simulate.TextOutput{}
-	if err := simulate.Prepare(root, said); err != nil {
+	var said strings.Builder
+	if err := simulate.Prepare(root, func(line string) { said.WriteString(line + "\n") }); err != nil {
 		t.Fatal(err)
 	}
 	o := simulate.Options{Now: time.Now(), Simulate: true, Pending: true, Sanitized: true}
@@ -131,7 +131,7 @@ func (c *corpusCase) run(t *testing.T) []string {
 			wrong = append(wrong, kind)
 		}
 	}
-	check("summary", said.Errors.String()+first.Text, squeeze)
+	check("summary", said.String()+first.Text, squeeze)
 	check("dot", simulate.Dot(second.Result.Picture(false, false)), lineSet)
 	check("exp", string(graph.Marshal(second.Result.Graph)), graphLines)
 	check("scores", second.Text, scoreLines)

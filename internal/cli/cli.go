@@ -185,11 +185,19 @@ func PrintVersion(io *IO) {
 func complaint(err error) string {
 	var unknown *pflag.NotExistError
 	var missing *pflag.ValueRequiredError
+	var invalid *pflag.InvalidValueError
 	switch {
 	case errors.As(err, &unknown):
 		return "Unknown option " + spelling(unknown.GetSpecifiedName(), unknown.GetSpecifiedShortnames())
 	case errors.As(err, &missing):
 		return "Missing argument for " + spelling(missing.GetSpecifiedName(), missing.GetSpecifiedShortnames())
+	case errors.As(err, &invalid) && invalid.GetFlag().Value.Type() == "int":
+		f := invalid.GetFlag()
+		name := "--" + f.Name
+		if f.Shorthand != "" {
+			name = "-" + f.Shorthand
+		}
+		return fmt.Sprintf("Cannot parse integer value “%s” for %s", invalid.GetValue(), name)
 	}
 	return err.Error()
 }

@@ -283,6 +283,9 @@ func (s *scheduler) graphPrimitive(a *action, g *graph.Action) {
 func (s *scheduler) graphAttributes(a *action, g *graph.Action) {
 	attrs := &s.attrs
 	attrs.list = attrs.list[:0]
+	if s.in.FeatureSet != "" {
+		attrs.add("crm_feature_set", s.in.FeatureSet)
+	}
 	for _, k := range keysOf(a.extra) {
 		attrs.add(k, a.extra[k])
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/quorate/quorate/transition/graph"
 )
 
-// featureSet is that of the history entries that are made up.
+// featureSet is that of the graph and of history entries that are made up.
 const featureSet = "3.20.5"
 
 const fakeEngine = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"

@@ -221,6 +221,7 @@ func (s *simulation) tell(i Item) {
 func (s *simulation) schedule(rep *Report) error {
 	res, err := sched.Schedule(sched.Input{
 		CIB: s.cib, Now: s.now, Sanitized: s.Sanitized, Scores: s.Scores, Utilization: s.Utilization, TransitionID: 1,
+		FeatureSet: featureSet,
 	})
 	if err != nil {
 		return err

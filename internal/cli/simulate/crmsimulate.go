@@ -186,12 +186,12 @@ func (f *flags) answer(ctx context.Context, stdio *cli.IO) error {
 	if err != nil {
 		return err
 	}
-	return f.simulate(root)
+	return f.simulate(root, func(line string) { stdio.Errorf("%s\n", line) })
 }
 
 // simulate does what is asked for with the CIB and saves what is to be saved.
-func (f *flags) simulate(root *etree.Element) error {
-	if err := simulate.Prepare(root, f.o.Out); err != nil {
+func (f *flags) simulate(root *etree.Element, warn func(string)) error {
+	if err := simulate.Prepare(root, warn); err != nil {
 		return exit.Silent(exit.Config)
 	}
 	if len(f.why) > 0 {

@@ -57,7 +57,7 @@ func (f *flags) profileFile(stdio *cli.IO, path string) {
 	}
 	o := f.o
 	o.Process, o.Simulate, o.Quiet, o.Out = true, false, true, nil
-	if simulate.Prepare(root, f.o.Out) != nil {
+	if simulate.Prepare(root, func(line string) { stdio.Errorf("%s\n", line) }) != nil {
 		return
 	}
 	for range f.repeat {

@@ -208,12 +208,29 @@ func FailedActions(t *Text, c *status.Cluster) {
 	t.End()
 }
 
+// execText words how an operation ended, as the scheduler's own tools do.
+func execText(s status.ExecStatus) string {
+	switch s {
+	case status.ExecPending:
+		return "Pending"
+	case status.ExecDone:
+		return "Done"
+	case status.ExecTimeout:
+		return "Timed out"
+	case status.ExecNotSupported:
+		return "Unsupported"
+	case status.ExecUnknown:
+		return "Unrecognized status (bug?)"
+	}
+	return s.String()
+}
+
 func failureText(f *status.FailedOp) string {
 	call := document.Get(f.XML, "call-id")
 	if call == "" {
 		call = "unknown"
 	}
-	line := fmt.Sprintf("%s on %s '%s' (%d): call=%s, status='%s'", f.Key, f.Node.Name, f.Exit, f.Exit, call, f.Status)
+	line := fmt.Sprintf("%s on %s '%s' (%d): call=%s, status='%s'", f.Key, f.Node.Name, f.Exit, f.Exit, call, execText(f.Status))
 	if f.Reason != "" {
 		line += ", exitreason='" + f.Reason + "'"
 	}

@@ -13,8 +13,13 @@ import (
 	"github.com/quorate/quorate/pengine/status"
 )
 
-// zoned is how instants are written for programs.
-const zoned = "2006-01-02 15:04:05 Z07:00"
+// zoned writes an instant for programs.
+func zoned(t time.Time) string {
+	if _, offset := t.Zone(); offset == 0 {
+		return t.Format("2006-01-02 15:04:05Z")
+	}
+	return t.Format("2006-01-02 15:04:05 -07:00")
+}
 
 func yes(b bool) string { return strconv.FormatBool(b) }
 
@@ -269,9 +274,9 @@ func failuresXML(c *status.Cluster) *etree.Element {
 			reason = "none"
 		}
 		e := element("failure", key, f.Key, "node", f.Node.Name, "exitstatus", f.Exit.String(), "exitreason", reason,
-			"exitcode", int(f.Exit), "call", attr(f.XML, "call-id"), "status", f.Status.String())
+			"exitcode", int(f.Exit), "call", attr(f.XML, "call-id"), "status", execText(f.Status))
 		if at, ok := lastChange(f); ok && at.Unix() > 0 {
-			document.Set(e, "last-rc-change", at.Format(zoned))
+			document.Set(e, "last-rc-change", zoned(at))
 			for _, p := range [][2]string{{"queued", "queue-time"}, {"exec", "exec-time"}} {
 				if v, has := document.Lookup(f.XML, p[1]); has {
 					document.Set(e, p[0], v)
