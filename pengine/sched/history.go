@@ -150,7 +150,7 @@ func (r *rsc) checkConfig(n *node, op *etree.Element) bool {
 		r.forceRestart(task, interval, n)
 		return true
 	}
-	_, reloads := document.Lookup(op, "op-restart-digest")
+	_, reloads := s.c.RestartDigest(op)
 	switch {
 	case interval > 0:
 		s.unfence(r, n, "Device parameters changed (reschedule)")

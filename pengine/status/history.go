@@ -5,7 +5,6 @@ package status
 
 import (
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -70,10 +69,7 @@ func (c *Cluster) unpackResourceHistory(n *Node, e *etree.Element) *Resource {
 		c.errorf("ignoring invalid lrm_resource entry: no id")
 		return nil
 	}
-	var ops []*etree.Element
-	for op := range document.Children(e, "lrm_rsc_op") {
-		ops = append([]*etree.Element{op}, ops...)
-	}
+	ops := entries(e)
 	if len(ops) == 0 && !c.Options.ShutdownLock {
 		return nil
 	}
@@ -109,7 +105,7 @@ func (c *Cluster) unpackResourceHistory(n *Node, e *etree.Element) *Resource {
 
 // SortOps sorts history entries by age, the oldest first.
 func SortOps(ops []*etree.Element) {
-	sort.SliceStable(ops, func(i, j int) bool { return NewerOp(ops[i], ops[j]) < 0 })
+	slices.SortStableFunc(ops, NewerOp)
 }
 
 // NewerOp orders two history entries by age: above 0 where a is newer.
@@ -495,12 +491,23 @@ func (h *entry) expiry() time.Duration {
 // SortedHistory gives the operations of an lrm_resource, the oldest first, and
 // where among them the present activity began and the last stop is.
 func SortedHistory(e *etree.Element) (ops []*etree.Element, start, stop int) {
-	for op := range document.Children(e, "lrm_rsc_op") {
-		ops = append([]*etree.Element{op}, ops...)
-	}
+	ops = entries(e)
 	SortOps(ops)
 	start, stop = activeOps(ops)
 	return ops, start, stop
+}
+
+// entries lists the operations of an lrm_resource, the last first.
+func entries(e *etree.Element) []*etree.Element {
+	if e == nil || len(e.Child) == 0 {
+		return nil
+	}
+	ops := make([]*etree.Element, 0, len(e.Child))
+	for op := range document.Children(e, "lrm_rsc_op") {
+		ops = append(ops, op)
+	}
+	slices.Reverse(ops)
+	return ops
 }
 
 // HistoryInterval is the interval of a history entry in milliseconds.

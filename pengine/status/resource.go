@@ -112,6 +112,8 @@ type Resource struct {
 	params map[*Node]map[string]string
 	place  int  // among its siblings, or in Cluster.Resources
 	filed  bool // in Cluster.named
+
+	stopIntended bool // by the history
 }
 
 // Is tells whether all the flags are set.
