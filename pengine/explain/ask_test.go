@@ -199,6 +199,10 @@ func replay(t *testing.T, in sched.Input, c explain.Change) string {
 		if slices.Contains(promoted, e.Node) != (e.Kind == explain.EffectPromoted) {
 			return fmt.Sprintf("it is promoted on %v", promoted)
 		}
+	case explain.EffectManaged:
+		if unmanaged(after, e.Resource) {
+			return "it is still unmanaged"
+		}
 	case explain.EffectAllowed:
 		for _, l := range slices.Backward(rep.Result.Scores) {
 			if l.Kind == sched.LineScore && named(l.Resource, e.Resource) && l.Node == e.Node {
@@ -237,6 +241,22 @@ func where(c *status.Cluster, name string) (active, promoted []string) {
 		walk(r)
 	}
 	return active, promoted
+}
+
+// unmanaged tells whether any instance is not managed.
+func unmanaged(c *status.Cluster, name string) bool {
+	any := false
+	var walk func(*status.Resource)
+	walk = func(r *status.Resource) {
+		for _, k := range r.Children {
+			walk(k)
+		}
+		any = any || r.Variant == status.Primitive && named(r.ID, name) && !r.Is(status.Managed)
+	}
+	for _, r := range c.Resources {
+		walk(r)
+	}
+	return any
 }
 
 // disturbs finds an operation in the graph that takes the resource down or up.

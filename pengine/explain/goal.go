@@ -20,6 +20,7 @@ const (
 	EffectPromoted    EffectKind = "promoted"     // it has the promoted role on Node
 	EffectNotPromoted EffectKind = "not-promoted" // it has not the promoted role on Node
 	EffectAllowed     EffectKind = "allowed"      // it is no longer banned from Node, though it runs elsewhere
+	EffectManaged     EffectKind = "managed"      // the cluster manages it again
 )
 
 // An Effect is what a change does to the outcome for a resource.
@@ -44,6 +45,8 @@ func (e Effect) String() string {
 		return e.Resource + " would be promoted on " + e.Node
 	case EffectNotPromoted:
 		return e.Resource + " would not be promoted on " + e.Node
+	case EffectManaged:
+		return "the cluster would manage " + e.Resource + " again"
 	default:
 		return e.Resource + " would no longer be banned from " + e.Node
 	}

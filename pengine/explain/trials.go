@@ -10,6 +10,7 @@ import (
 
 	"github.com/quorate/quorate/cib/document"
 	"github.com/quorate/quorate/pengine/sched"
+	"github.com/quorate/quorate/pengine/status"
 )
 
 // Apply makes the change in a CIB. It is false where the CIB has nothing to
@@ -38,6 +39,9 @@ func (x *search) changes() []Change {
 	}
 	if len(out) == 0 && x.goal.aim == aimRun {
 		out = x.lifted(edits)
+	}
+	if len(out) == 0 {
+		out = x.managed(edits)
 	}
 	return out
 }
@@ -82,6 +86,7 @@ func (x *search) together(edits []Edit) []Change {
 			list = append(list, f.edits[0])
 		}
 	}
+	list = append(list, x.overrides()[:1]...)
 	if len(list) < 2 {
 		return nil
 	}
@@ -128,6 +133,30 @@ func (x *search) replay(edits ...Edit) *view {
 		return nil
 	}
 	return newView(r)
+}
+
+// managed finds edits that at least let the cluster manage the subject again.
+func (x *search) managed(edits []Edit) []Change {
+	isManaged := func(s *subject) bool {
+		return !slices.ContainsFunc(s.prims, func(t *sched.ResourceTrace) bool { return !t.Resource.Is(status.Managed) })
+	}
+	if isManaged(x.subject) {
+		return nil
+	}
+	var out []Change
+	for _, e := range edits {
+		if len(out) >= maxChanges || x.trials >= maxTrials {
+			break
+		}
+		v := x.replay(e)
+		if v == nil {
+			continue
+		}
+		if s := v.refreshed(x.subject.name); s != nil && isManaged(s) {
+			out = append(out, Change{Edits: []Edit{e}, Effect: Effect{Kind: EffectManaged, Resource: x.subject.name}})
+		}
+	}
+	return out
 }
 
 // lifted finds edits that at least lift the ban from the node.

@@ -59,7 +59,8 @@ func (c *Change) xml() *etree.Element {
 		set(k, "text", d.String())
 		set(k, "command", d.Command())
 	}
-	f := document.Add(e, "effect", "kind", string(c.Effect.Kind), "resource", c.Effect.Resource, "node", c.Effect.Node)
+	f := document.Add(e, "effect", "kind", string(c.Effect.Kind), "resource", c.Effect.Resource)
+	set(f, "node", c.Effect.Node)
 	set(f, "next-node", c.Effect.To)
 	set(f, "text", c.Effect.String())
 	return e

@@ -384,6 +384,9 @@ func (s *scheduler) updateGraphed(first, then *action, ff, tf actionFlags, in *r
 	if in.rel&(relFirstImpliesThen|relThenImpliesFirst|relIntermediateStop) != 0 && first.rsc != nil && !first.rsc.Is(status.Managed) &&
 		first.rsc.Is(status.Blocked) && !first.is(runnable) && first.task == taskStop && then.is(runnable) {
 		then.clear(runnable)
+		if s.in.Trace {
+			s.noteLoss(then, loss{flag: runnable, cause: first})
+		}
 		ch |= changedThen
 	}
 	return ch
