@@ -146,11 +146,15 @@ func (s *scheduler) orderProbesOf(r *rsc) {
 		}
 		return
 	}
+	seen := map[*action]bool{}
 	for _, probe := range r.findTask(taskMonitor, nil, false) {
 		for _, after := range slices.Backward(probe.after) {
 
 			probeBeforeStarts(probe, after)
-			seen := map[*action]bool{}
+			if len(seen) > slabSize {
+				seen = map[*action]bool{}
+			}
+			clear(seen)
 			probeBeforeRestarts(probe, after.action, seen)
 		}
 	}

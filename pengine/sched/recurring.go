@@ -11,7 +11,6 @@ import (
 
 	"github.com/quorate/quorate/cib/document"
 	"github.com/quorate/quorate/pengine/status"
-	"github.com/quorate/quorate/transition/graph"
 )
 
 // recurringOp is a configured recurring operation.
@@ -53,7 +52,7 @@ func (r *rsc) recurringOpOf(e *etree.Element) (op recurringOp, ok bool) {
 			return op, false
 		}
 	}
-	op.key = graph.OpKey(r.ID, op.name, op.interval)
+	op.key = r.opKey(op.name, op.interval)
 	return op, id != "" && r.Operation(op.name, op.interval, false) != nil
 }
 
@@ -191,7 +190,7 @@ func (r *rsc) afterStops(n *node, a *action) {
 }
 
 func (r *rsc) cancelAction(task string, interval uint, n *node) *action {
-	a := r.s.opAction(r, graph.OpKey(r.ID, task, interval), taskCancel, n, false)
+	a := r.s.opAction(r, r.opKey(task, interval), taskCancel, n, false)
 	a.task, a.cancelTask = taskCancel, task
 	a.meta.set("operation", task)
 	a.meta.set("interval", strconv.FormatUint(uint64(interval), 10))

@@ -35,8 +35,13 @@ type scheduler struct {
 	scores     []Line
 	graph      *graph.Graph
 	attrs      attrSet // of the action that is being written
-	updates    int
-	losses     map[*action][]loss // where Input.Trace is set
+
+	// What is allocated many at a time.
+	relatedSlab  []related
+	orderingSlab []ordering
+	actionSlab   []action
+	updates      int
+	losses       map[*action][]loss // where Input.Trace is set
 }
 
 // schedFlags are properties of a resource that only matter while scheduling.
@@ -67,6 +72,7 @@ type rsc struct {
 	allowed  table
 	assigned *alloc
 	actions  []*action // in the order of creation
+	keys     []taskKey // of actions without interval, as far as asked for
 
 	thisWith, withThis []*colocation
 	locations          []*location // in the order of unpacking

@@ -64,6 +64,10 @@ func (c *Cluster) FindResource(id string, m Match) *Resource {
 	return nil
 }
 
+// Named lists the resources with the id, now or in the history, in the order of
+// Resources, parents before children. The list is shared.
+func (c *Cluster) Named(id string) []*Resource { return c.named[id] }
+
 // addTop makes a resource, with all below, one of the cluster's.
 func (c *Cluster) addTop(r *Resource) {
 	r.place = len(c.Resources)
