@@ -5,7 +5,6 @@ package sched
 
 import (
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 
@@ -156,10 +155,8 @@ func (a *action) deduplicate() {
 		return
 	}
 	a.set(deduplicated)
-	for i, j := 0, len(a.before)-1; i < j; i, j = i+1, j-1 {
-		a.before[i], a.before[j] = a.before[j], a.before[i]
-	}
-	sort.SliceStable(a.before, func(i, j int) bool { return a.before[i].action.id < a.before[j].action.id })
+	slices.Reverse(a.before)
+	slices.SortStableFunc(a.before, func(x, y *related) int { return x.action.id - y.action.id })
 	out := a.before[:0]
 	for _, in := range a.before {
 		if n := len(out); n > 0 && out[n-1].action == in.action {
@@ -179,20 +176,50 @@ func (s *scheduler) toGraph(a *action) {
 		return
 	}
 	a.set(inGraph)
-	syn := &graph.Synapse{ID: len(s.graph.Synapses)}
+	g := s.newGraphed()
+	syn := &g.synapse
+	syn.ID = len(s.graph.Synapses)
 	prio := a.priority
 	if a.rsc != nil {
 		prio = max(prio, a.rsc.Priority)
 	}
 	syn.Priority = max(0, int(prio))
 	s.graph.Synapses = append(s.graph.Synapses, syn)
-	syn.Actions = []*graph.Action{s.graphAction(a)}
+	s.graphAction(a, &g.action)
+	g.actions[0] = &g.action
+	syn.Actions = g.actions[:]
+	inputs := 0
 	for _, in := range a.before {
 		if s.wantedInput(a, in) {
 			in.graph = true
+			inputs++
+		}
+	}
+	if inputs == 0 {
+		return
+	}
+	syn.Inputs = make([]graph.Input, 0, inputs)
+	for _, in := range a.before {
+		if in.graph {
 			syn.Inputs = append(syn.Inputs, s.graphInput(in.action))
 		}
 	}
+}
+
+// graphed is a synapse with its one action.
+type graphed struct {
+	synapse graph.Synapse
+	action  graph.Action
+	actions [1]*graph.Action
+}
+
+func (s *scheduler) newGraphed() *graphed {
+	if len(s.graphedSlab) == 0 {
+		s.graphedSlab = make([]graphed, slabSize)
+	}
+	g := &s.graphedSlab[0]
+	s.graphedSlab = s.graphedSlab[1:]
+	return g
 }
 
 // graphInput names an action for those that wait for it.
@@ -224,9 +251,9 @@ func (a *action) shownOnNode() bool {
 }
 
 // graphAction writes an action with all its details.
-func (s *scheduler) graphAction(a *action) *graph.Action {
+func (s *scheduler) graphAction(a *action, g *graph.Action) {
 	in := s.graphInput(a)
-	g := &graph.Action{
+	*g = graph.Action{
 		Kind: in.Kind, ID: in.ActionID, Operation: in.Operation, OperationKey: in.OperationKey,
 		InternalKey: in.InternalKey, OnNode: in.OnNode, OnNodeUUID: in.OnNodeUUID, RouterNode: in.RouterNode,
 	}
@@ -246,7 +273,6 @@ func (s *scheduler) graphAction(a *action) *graph.Action {
 	if a.shownOnNode() {
 		s.graphDowned(a, g)
 	}
-	return g
 }
 
 // historyKey is the action's key with the name that the history has.
@@ -266,6 +292,10 @@ func (s *scheduler) graphPrimitive(a *action, g *graph.Action) {
 	if r.LockNode != nil && a.node == r.LockNode && (!a.node.Shutdown || a.task == taskStop) {
 		g.ShutdownLock = strconv.FormatInt(r.LockTime.Unix(), 10)
 	}
+	if r.graphed != nil {
+		g.Primitive = r.graphed
+		return
+	}
 	p := &graph.Primitive{ID: r.ID, Class: r.Meta["class"], Provider: r.Meta["provider"], Type: r.Meta["type"]}
 	switch {
 	case r.Is(status.Removed) && r.HistoryID != "":
@@ -276,7 +306,7 @@ func (s *scheduler) graphPrimitive(a *action, g *graph.Action) {
 			p.LongID = r.HistoryID
 		}
 	}
-	g.Primitive = p
+	g.Primitive, r.graphed = p, p
 }
 
 // graphAttributes gathers what the agent gets.

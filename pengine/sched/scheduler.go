@@ -40,6 +40,7 @@ type scheduler struct {
 	relatedSlab  []related
 	orderingSlab []ordering
 	actionSlab   []action
+	graphedSlab  []graphed
 	updates      int
 	losses       map[*action][]loss // where Input.Trace is set
 }
@@ -72,6 +73,7 @@ type rsc struct {
 	allowed  table
 	assigned *alloc
 	actions  []*action // in the order of creation
+	graphed  *graph.Primitive
 	keys     []taskKey // of actions without interval, as far as asked for
 
 	thisWith, withThis []*colocation
