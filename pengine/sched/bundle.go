@@ -238,6 +238,7 @@ func (b bundleVariant) applyColocation(dependent, primary *rsc, col *colocation,
 		}
 		if col.score >= infinity {
 			dependent.place(nil, true, true)
+			dependent.noteUnplaced(CauseElsewhere, col.id, primary)
 		}
 		return 0
 	}

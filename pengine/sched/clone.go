@@ -118,6 +118,7 @@ func (c clone) applyColocation(dependent, primary *rsc, col *colocation, _ bool)
 		}
 		if col.score >= infinity {
 			dependent.place(nil, true, true)
+			dependent.noteUnplaced(CauseElsewhere, col.id, primary)
 		}
 		return 0
 	}

@@ -149,7 +149,11 @@ func (r *rsc) checkConfig(n *node, op *etree.Element) bool {
 }
 
 func (r *rsc) forceRestart(task string, interval uint, n *node) {
-	r.s.opAction(r, r.opKey(task, interval), task, nil, false).because("resource definition change", true)
+	a := r.s.opAction(r, r.opKey(task, interval), task, nil, false)
+	a.because("resource definition change", true)
+	if r.s.in.Trace {
+		r.s.noteLoss(a, loss{flag: optional, with: r.ID})
+	}
 	r.s.unfence(r, n, "Device parameters changed")
 }
 

@@ -377,6 +377,7 @@ func (s *scheduler) updateInterleaved(first, then *action, n *node, filter actio
 		if f == nil {
 			if !current && rel&(relUnrunnableFirstBlocks|relFirstImpliesThen) != 0 && k.place(nil, true, true) {
 				ch |= changedThen
+				k.noteUnplaced(CauseOrder, "", first.rsc)
 			}
 			continue
 		}

@@ -43,6 +43,7 @@ type scheduler struct {
 	graphedSlab  []graphed
 	updates      int
 	losses       map[*action][]loss // where Input.Trace is set
+	unplaced     map[*rsc]Cause     // likewise
 }
 
 // schedFlags are properties of a resource that only matter while scheduling.

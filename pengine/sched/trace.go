@@ -32,6 +32,7 @@ const (
 	CauseContainer  CauseKind = "container"      // the container that it runs in; With names it
 	CauseHistory    CauseKind = "history"        // what the history of operations demands; ID says what
 	CauseNode       CauseKind = "node"           // the node itself may run nothing
+	CauseOrder      CauseKind = "order"          // With, which has to be first, has no instance there
 )
 
 // A Cause is what a score comes from.
@@ -100,6 +101,22 @@ type loss struct {
 	with  string
 }
 
+// noteUnplaced remembers why a resource, and all below, lost its place again.
+func (r *rsc) noteUnplaced(kind CauseKind, id string, with *rsc) {
+	if !r.s.in.Trace {
+		return
+	}
+	for _, k := range r.children {
+		k.noteUnplaced(kind, id, with)
+	}
+	if r.s.unplaced == nil {
+		r.s.unplaced = map[*rsc]Cause{}
+	}
+	if _, has := r.s.unplaced[r]; !has {
+		r.s.unplaced[r] = *newCause(kind, id, with)
+	}
+}
+
 // maxLosses bounds what is remembered of one action.
 const maxLosses = 16
 
@@ -147,6 +164,8 @@ type ResourceTrace struct {
 	Places      []PlaceTrace
 	Actions     []ActionTrace
 	Reloading   bool
+	// Unplaced is why it had to give its place up again, nil where it had not.
+	Unplaced *Cause
 }
 
 // Trace tells of each resource and what is below it, in the order of the
@@ -176,6 +195,9 @@ func (r *rsc) trace() ResourceTrace {
 	}
 	if r.assigned != nil {
 		t.Assigned = r.assigned.node.Name
+	}
+	if c, has := r.s.unplaced[r]; has && r.assigned == nil {
+		t.Unplaced = &c
 	}
 	for _, a := range r.allowed.list() {
 		p := PlaceTrace{Node: a.node.Name, Score: a.score, Available: available(a.node)}
