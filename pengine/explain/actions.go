@@ -43,6 +43,10 @@ func (x *search) noQuorum(r *status.Resource) {
 // actionLosses follows an action's lost flag to the actions that caused it.
 func (x *search) actionLosses(t *sched.ResourceTrace, a *sched.ActionTrace, flag string, depth int) {
 	for _, l := range a.Losses {
+		if l.Flag == "optional" && l.Resource == t.Resource.ID && l.Task == "" {
+			x.changed(t.Resource, a.Node)
+			continue
+		}
 		if l.Flag != flag || l.Resource == "" || x.again("loss "+t.Resource.ID+a.Task+l.Resource+l.Task+flag, depth) {
 			continue
 		}
@@ -172,10 +176,7 @@ func (x *search) disturbed(t *sched.ResourceTrace, f Fate, depth int) {
 			continue
 		}
 		if strings.HasPrefix(a.Reason, "resource definition change") || strings.Contains(a.Reason, "changed") || t.Reloading {
-			x.add(finding{
-				Cause{Kind: KindChanged, Node: f.Now, ID: r.ID, With: x.other(r), Text: "the definition of " + r.ID + " changed since it was started"},
-				[]Edit{{Kind: SetMeta, Resource: configID(r), Name: "is-managed", Value: "false"}},
-			})
+			x.changed(r, f.Now)
 		}
 		x.actionLosses(t, a, "optional", depth)
 		x.actionLosses(t, a, "runnable", depth)
@@ -197,6 +198,14 @@ func (x *search) disturbed(t *sched.ResourceTrace, f Fate, depth int) {
 	for _, n := range r.ActiveOn {
 		x.node(n, depth)
 	}
+}
+
+// changed is about a definition that is another than when the resource started.
+func (x *search) changed(r *status.Resource, node string) {
+	x.add(finding{
+		Cause{Kind: KindChanged, Node: node, ID: r.ID, With: x.other(r), Text: "the definition of " + r.ID + " changed since it was started"},
+		[]Edit{{Kind: SetMeta, Resource: configID(r), Name: "is-managed", Value: "false"}},
+	})
 }
 
 // whyHere finds what speaks for a place: what draws the resource there and what

@@ -94,6 +94,7 @@ func questions(t *testing.T, in sched.Input) []question {
 		switch {
 		case touched:
 			add(x.ID, "", c.Verb)
+		case len(x.ActiveOn) == 0 && x.Is(status.Removed): // nobody misses it
 		case len(x.ActiveOn) == 0:
 			add(name, "", "not started")
 		default:

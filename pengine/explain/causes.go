@@ -46,6 +46,9 @@ func (x *search) causes(f Fate, node string) {
 	case aimRunAny:
 		x.whyStops(t, f, node)
 	case aimLeave:
+		if f.Blocked {
+			x.whyBlocked(t, 0)
+		}
 		x.whyHere(t, node)
 	case aimKeep:
 		x.whyDisturbed(t, f)
@@ -145,6 +148,12 @@ func (x *search) unmanaged(t *sched.ResourceTrace) bool {
 	edits := []Edit{}
 	id, text := r.ID, r.ID+" is unmanaged"
 	switch {
+	case r.Is(status.Removed) && !c.Options.StopRemovedResources:
+		x.add(finding{
+			Cause{Kind: KindRemoved, ID: r.ID, Text: r.ID + " is no longer in the configuration, and stop-removed-resources is false"},
+			[]Edit{{Kind: SetOption, Name: "stop-removed-resources", Value: "true"}},
+		})
+		return true
 	case r.Is(status.Blocked):
 		x.add(finding{Cause{Kind: KindBlocked, ID: r.ID, Text: r.ID + " is blocked: a failure needs a clean-up first"}, x.cleanUps(r, "")})
 		x.failures(r, "")

@@ -30,7 +30,7 @@ const (
 	RegainQuorum     EditKind = "regain-quorum"      //
 	Prefer           EditKind = "prefer"             // Resource, Node: a location of INFINITY
 	Ban              EditKind = "ban"                // Resource, Node: a location of -INFINITY
-	Allow            EditKind = "allow"              // Resource, Node: a location of 0
+	Allow            EditKind = "allow"              // Resource, Node: a location of 0; Value is its resource-discovery
 )
 
 // An Edit is one change that an administrator, or the world, can make.
@@ -352,6 +352,9 @@ func (e Edit) locate(cib *etree.Element, prefix, score string) bool {
 	for c := document.ChildWith(list, "rsc_location", "id", id); c != nil; c = document.ChildWith(list, "rsc_location", "id", id) {
 		list.RemoveChild(c)
 	}
-	document.Add(list, "rsc_location", "id", id, "rsc", e.Resource, "node", e.Node, "score", score)
+	c := document.Add(list, "rsc_location", "id", id, "rsc", e.Resource, "node", e.Node, "score", score)
+	if e.Value != "" {
+		document.Set(c, "resource-discovery", e.Value)
+	}
 	return true
 }

@@ -122,6 +122,9 @@ func (e *Explainer) Ask(q Question) (*Answer, error) {
 			return nil, fmt.Errorf("%w: %s", ErrUnknownNode, q.Node)
 		}
 		node = n.Name
+		if !n.IsGuest() {
+			subjects = x.v.hosts(subjects)
+		}
 	}
 	fate := x.focus(subjects, q.Resource, node)
 	if node == "" {

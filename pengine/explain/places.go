@@ -28,6 +28,10 @@ func (x *search) whyNot(t *sched.ResourceTrace, node string, depth int) {
 		x.unmanaged(t)
 	}
 	x.node(n, depth)
+	if f := x.v.fate(r, t.Assigned); f.Blocked || f.Verb == "Stop" && t.Assigned != "" {
+		x.whyBlocked(t, depth)
+	}
+	x.unplaced(t, depth)
 	if x.inside(t, n, depth) {
 		return
 	}
@@ -52,6 +56,32 @@ func (x *search) whyNot(t *sched.ResourceTrace, node string, depth int) {
 		}
 	}
 	x.limits(t, depth)
+}
+
+// unplaced is about what had to give its place up again.
+func (x *search) unplaced(t *sched.ResourceTrace, depth int) {
+	u := t.Unplaced
+	if u == nil || x.again("unplaced "+t.Resource.ID, depth) {
+		return
+	}
+	other := x.v.byID[u.With]
+	if other == nil {
+		return
+	}
+	tag, text := "rsc_colocation", t.Resource.ID+" has to run with "+u.With+", which has no instance for it"
+	if u.Kind == sched.CauseOrder {
+		tag, text = "rsc_order", t.Resource.ID+" has to start after "+u.With+", which has no instance for it"
+	}
+	f := finding{Cause: Cause{Kind: string(u.Kind), With: u.With, Text: text}}
+	for _, id := range x.between(tag, t.Resource, other.Resource) {
+		if f.ID == "" {
+			f.ID = id
+			f.Text += " (constraint " + id + ")"
+		}
+		f.edits = append(f.edits, Edit{Kind: RemoveConstraint, ID: id})
+	}
+	x.add(f)
+	x.whyDown(other, depth+1)
 }
 
 // inside is about what runs in a container: its place is the container's.
@@ -233,13 +263,17 @@ func (x *search) step(t *sched.ResourceTrace, p *sched.PlaceTrace, s *sched.Cont
 		f.Text = "not enough of what " + x.nameOf(r) + " needs is left"
 		f.edits = x.capacityEdits(r, p.Node)
 	case sched.CauseInstances:
+		x.perNode(t, p.Node)
 		x.limits(t, depth)
 		return
 	case sched.CauseRemote:
 		f.Text = x.nameOf(r) + " can run on cluster nodes only"
 	case sched.CauseDiscovery:
 		f.Text = who + "allowed only where a constraint with resource-discovery=exclusive names the node"
-		f.edits = []Edit{{Kind: RemoveConstraint, ID: x.exclusive(r)}}
+		f.edits = []Edit{{Kind: Allow, Resource: topID(r), Node: p.Node, Value: "exclusive"}}
+		if id := x.exclusive(r); id != "" {
+			f.edits = append(f.edits, Edit{Kind: RemoveConstraint, ID: id})
+		}
 	case sched.CauseContainer:
 		f.Text = x.nameOf(r) + " runs with its container " + s.With
 	case sched.CauseHistory:
@@ -471,6 +505,28 @@ func (x *search) runsSomewhere(r *status.Resource) bool {
 		}
 	}
 	return false
+}
+
+// perNode is about the number of a clone's instances on one node.
+func (x *search) perNode(t *sched.ResourceTrace, node string) {
+	top := t.Resource.Top(false)
+	count := 0
+	for _, o := range x.v.primitives(top) {
+		if o.Assigned == node && o != t && (o.Resource.Parent == top || x.v.sameThing(o.Resource, t.Resource)) {
+			count++
+		}
+	}
+	if top.Variant != status.Clone || count < top.CloneNodeMax {
+		return
+	}
+	f := finding{Cause: Cause{
+		Kind: string(sched.CauseInstances), Node: node, ID: "clone-node-max", With: top.ID,
+		Text: node + ": as many instances of " + top.ID + " have their place there as clone-node-max allows: " + strconv.Itoa(count),
+	}}
+	if top.Is(status.Unique) {
+		f.edits = []Edit{{Kind: SetMeta, Resource: configID(top), Name: "clone-node-max", Value: strconv.Itoa(top.CloneNodeMax + 1)}}
+	}
+	x.add(f)
 }
 
 func (x *search) limitEdits(top *status.Resource) []Edit {

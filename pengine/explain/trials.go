@@ -46,8 +46,9 @@ func (x *search) changes() []Change {
 	return out
 }
 
-// candidates lists the edits of all causes, each once: the first ones of each
-// cause, then the second ones, and so on.
+// candidates lists the edits of all causes, each once: those of a state before
+// those of the configuration, and among these the first ones of each cause, then
+// the second ones, and so on.
 func (x *search) candidates() []Edit {
 	var out []Edit
 	for rank, more := 0, true; more; rank++ {
@@ -61,7 +62,33 @@ func (x *search) candidates() []Edit {
 			}
 		}
 	}
+	slices.SortStableFunc(out, func(a, b Edit) int { return a.class() - b.class() })
 	return out
+}
+
+// class ranks edits by how much they interfere with what was configured: what is
+// wrong is put right first, then constraints go, then settings, then other
+// resources move.
+func (e Edit) class() int {
+	switch e.Kind {
+	case CleanUp, BringUp, GrantTicket, RegainQuorum, SetNodeAttr:
+		return 0
+	case SetMeta:
+		if e.Name == "target-role" && e.Value != "Stopped" || e.Name == "is-managed" && e.Value == "true" || e.Name == "maintenance" {
+			return 0
+		}
+		return 2
+	case SetOption:
+		if e.Name == "maintenance-mode" || e.Name == "stop-all-resources" {
+			return 0
+		}
+		return 2
+	case RemoveConstraint, SetScore, Allow:
+		return 1
+	case Prefer, Ban, Forget:
+		return 3
+	}
+	return 2
 }
 
 func (x *search) singles(edits []Edit, override bool) []Change {
@@ -86,7 +113,7 @@ func (x *search) together(edits []Edit) []Change {
 			list = append(list, f.edits[0])
 		}
 	}
-	list = append(list, x.overrides()[:1]...)
+	list = append(list, x.overrides()...)
 	if len(list) < 2 {
 		return nil
 	}
@@ -209,7 +236,7 @@ func (x *search) overrides() []Edit {
 	default:
 		out := []Edit{{Kind: Prefer, Resource: top, Node: n}}
 		for _, f := range x.fates {
-			if f.Next != "" && f.Next != n && !x.subject.anonymous {
+			if f.Next != "" && f.Next != n && !x.subject.anonymous && len(out) <= maxTogether {
 				out = append(out, Edit{Kind: Ban, Resource: top, Node: f.Next})
 			}
 		}

@@ -170,8 +170,8 @@ func (v *view) addSubject(list []subject, r *status.Resource) []subject {
 	switch {
 	case r.Top(false).IsAnonymousClone():
 		name, anonymous = status.StripInstance(r.ID), true
-	case r.Is(status.ReplicaContainer):
-		name, anonymous = r.Top(true).ID, true
+	case r.Parent != nil && r.Parent.Variant == status.BundleVariant: // all parts of a replica go with the container
+		return v.addBundle(list, r.Parent)
 	}
 	for i := range list {
 		if list[i].name == name {
@@ -189,6 +189,32 @@ func (v *view) addSubject(list []subject, r *status.Resource) []subject {
 		}
 	}
 	return append(list, s)
+}
+
+// addBundle adds a bundle as a subject: its containers.
+func (v *view) addBundle(list []subject, b *status.Resource) []subject {
+	if slices.ContainsFunc(list, func(s subject) bool { return s.name == b.ID }) {
+		return list
+	}
+	s := subject{name: b.ID, anonymous: true}
+	for _, k := range v.v1(b) {
+		s.prims = append(s.prims, v.trace(k))
+	}
+	return append(list, s)
+}
+
+// hosts replaces what runs inside containers by the containers, for questions
+// about a node that is none.
+func (v *view) hosts(list []subject) []subject {
+	var out []subject
+	for _, s := range list {
+		if r := s.prims[0].Resource; r.InBundle() {
+			out = v.addBundle(out, r.Top(true))
+		} else {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // sameThing tells whether two primitives are instances of one thing that cannot
