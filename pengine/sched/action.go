@@ -402,7 +402,9 @@ func (s *scheduler) relate(a *action, rel relation) *related {
 
 // takeIntents makes actions of what the history demands.
 func (s *scheduler) takeIntents() {
-	for _, i := range s.c.Intents {
+	list := s.c.Intents
+	s.c.Intents = nil // what follows may demand more, and takes that itself
+	for _, i := range list {
 		r := s.of[i.Rsc]
 		switch i.Kind {
 		case status.IntentFence:
@@ -428,7 +430,6 @@ func (s *scheduler) takeIntents() {
 			r.act(taskLRMDelete, i.Node, false)
 		}
 	}
-	s.c.Intents = nil
 }
 
 func (s *scheduler) clearFailCount(r *rsc, n *node) *action {
