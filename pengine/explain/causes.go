@@ -64,7 +64,7 @@ func (x *search) causes(f Fate, node string) {
 
 // again tells whether a question came up before, or lies too deep.
 func (x *search) again(key string, depth int) bool {
-	if depth > maxDepth || x.seen[key] {
+	if depth > maxDepth || x.seen[key] || len(x.found) >= maxFound {
 		return true
 	}
 	x.seen[key] = true

@@ -22,6 +22,7 @@ const (
 	maxChanges  = 3  // changes that are offered
 	maxTogether = 4  // edits of one change
 	maxCauses   = 12 // causes that are told
+	maxFound    = 60 // causes that are looked into
 	maxDepth    = 4  // how far causes of causes are followed
 )
 

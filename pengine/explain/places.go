@@ -139,7 +139,7 @@ func (x *search) optIn(r *status.Resource, node string) {
 
 // bans lists the contributions that make a score negative.
 func (x *search) bans(t *sched.ResourceTrace, p *sched.PlaceTrace, depth int) {
-	if p.Score >= 0 {
+	if p.Score >= 0 || x.again("bans "+t.Resource.ID+" "+p.Node, depth) {
 		return
 	}
 	for i := range p.Steps {
@@ -160,7 +160,7 @@ func (x *search) bans(t *sched.ResourceTrace, p *sched.PlaceTrace, depth int) {
 // worse compares a place with the one that was chosen.
 func (x *search) worse(t *sched.ResourceTrace, p *sched.PlaceTrace, depth int) {
 	best := place(t, t.Assigned)
-	if best == nil || best == p {
+	if best == nil || best == p || x.again("worse "+t.Resource.ID+" "+p.Node, depth) {
 		return
 	}
 	id := t.Resource.ID

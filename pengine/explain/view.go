@@ -81,6 +81,9 @@ func (v *view) fate(r *status.Resource, assigned string) Fate {
 	f.Next, f.NextRole = f.Now, f.NowRole
 	c := v.changes[r.ID]
 	if c == nil {
+		if slices.Contains(v.result.Fence, f.Now) { // whatever is there goes down with the node
+			f.Next, f.NextRole = "", status.RoleStopped
+		}
 		return f
 	}
 	f.Verb, f.Reason, f.Blocked = c.Verb, c.Reason, c.Blocked
