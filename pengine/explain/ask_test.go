@@ -172,9 +172,15 @@ func replay(t *testing.T, in sched.Input, c explain.Change) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rep, err := simulate.Simulate(root, simulate.Options{Now: in.Now, Date: "as asked", Simulate: true, Quiet: true, Scores: true, Sanitized: in.Sanitized})
+	o := simulate.Options{Now: in.Now, Date: "as asked", Simulate: true, Quiet: true, Scores: true, Sanitized: in.Sanitized}
+	rep, err := simulate.Simulate(root, o)
 	if err != nil {
 		return err.Error()
+	}
+	if !rep.Complete { // a cluster would decide again
+		if _, err = simulate.Simulate(rep.Output, o); err != nil {
+			return err.Error()
+		}
 	}
 	after, err := status.Unpack(rep.Output, status.Settings{Now: in.Now, Sanitized: in.Sanitized})
 	if err != nil {

@@ -79,7 +79,7 @@ func (x *search) whyStops(t *sched.ResourceTrace, f Fate, node string) {
 		x.whyNot(t, node, 0)
 	}
 	for _, n := range x.v.c.Nodes {
-		if n.Name != node && (mayRun(n) || place(t, n.Name) != nil) {
+		if n.Name != node && (!n.IsGuest() || place(t, n.Name) != nil) {
 			x.whyNot(t, n.Name, 0)
 		}
 	}
