@@ -19,7 +19,7 @@ func (x *search) whyBlocked(t *sched.ResourceTrace, depth int) {
 			continue
 		}
 		x.actionLosses(t, a, "runnable", depth)
-		if n := isNode(x.v, a.Node); n != nil {
+		if n := x.v.node(a.Node); n != nil {
 			x.node(n, depth)
 		}
 		x.noQuorum(t.Resource)
@@ -55,7 +55,7 @@ func (x *search) actionLosses(t *sched.ResourceTrace, a *sched.ActionTrace, flag
 			continue
 		}
 		if other.Resource == t.Resource || other.Resource.Variant != status.Primitive && contains(other.Resource, t.Resource) {
-			x.sameThing(t, other, l, flag, depth)
+			x.within(other, l, flag, depth)
 			continue
 		}
 		f := finding{Cause: Cause{Kind: KindAction, Node: l.Node, With: l.Resource, Text: x.lossText(t, a, l, flag)}}
@@ -77,9 +77,9 @@ func (x *search) actionLosses(t *sched.ResourceTrace, a *sched.ActionTrace, flag
 	}
 }
 
-// sameThing follows a loss that comes from another action of the same resource,
+// within follows a loss that comes from another action of the same resource,
 // or of what holds it.
-func (x *search) sameThing(t, other *sched.ResourceTrace, l sched.LossTrace, flag string, depth int) {
+func (x *search) within(other *sched.ResourceTrace, l sched.LossTrace, flag string, depth int) {
 	for i := range other.Actions {
 		if b := &other.Actions[i]; b.Task == l.Task && (l.Node == "" || b.Node == l.Node) {
 			x.actionLosses(other, b, flag, depth+1)
@@ -88,7 +88,6 @@ func (x *search) sameThing(t, other *sched.ResourceTrace, l sched.LossTrace, fla
 			}
 		}
 	}
-	_ = t
 }
 
 func contains(outer, r *status.Resource) bool {
@@ -118,7 +117,7 @@ func (x *search) whyTouched(t *sched.ResourceTrace, depth int) {
 		return
 	}
 	if t.Resource.Variant != status.Primitive {
-		for _, k := range x.v.v1(t.Resource) {
+		for _, k := range x.v.deciding(t.Resource) {
 			kt := x.v.trace(k)
 			if f := x.v.fate(k, kt.Assigned); f.Verb != "" {
 				x.whyTouched(kt, depth)
@@ -188,7 +187,7 @@ func (x *search) disturbed(t *sched.ResourceTrace, f Fate, depth int) {
 		}
 	}
 	if f.Now != "" {
-		if n := isNode(x.v, f.Now); n != nil && n.IsGuest() {
+		if n := x.v.node(f.Now); n != nil && n.IsGuest() {
 			x.whyTouched(x.v.trace(n.Connection.Launcher), depth+1)
 			x.whyTouched(x.v.trace(n.Connection), depth+1)
 		} else if n != nil && n.Remote && n.Connection != nil {
@@ -248,7 +247,7 @@ func (x *search) whyHere(t *sched.ResourceTrace, node string) {
 
 // promotionEdits set what an agent says about its promotion on a node.
 func (x *search) promotionEdits(r *status.Resource, node, value string) []Edit {
-	n := isNode(x.v, node)
+	n := x.v.node(node)
 	if n == nil {
 		return nil
 	}
@@ -261,7 +260,7 @@ func (x *search) promotionEdits(r *status.Resource, node, value string) []Edit {
 			name = h
 		}
 	}
-	return []Edit{{Kind: SetNodeAttr, Node: node, Name: "master-" + name, Value: value}}
+	return []Edit{x.setAttr(node, "master-"+name, value)}
 }
 
 // whyNotPromoted is about an instance that is not promoted, or demoted.

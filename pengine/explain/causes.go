@@ -166,7 +166,7 @@ func (x *search) unmanaged(t *sched.ResourceTrace) bool {
 	for _, n := range r.ActiveOn {
 		if n.Maintenance {
 			text, id = n.Name+" is in maintenance", n.Name
-			edits = append(edits, Edit{Kind: SetNodeAttr, Node: n.Name, Name: "maintenance"})
+			edits = append(edits, x.setAttr(n.Name, "maintenance", ""))
 		}
 	}
 	for _, name := range []string{"is-managed", "maintenance"} {
@@ -271,7 +271,7 @@ func (x *search) node(n *status.Node, depth int) bool {
 		say(KindPending, "the node has not joined the cluster yet", up...)
 	}
 	if n.Standby {
-		edits := []Edit{{Kind: SetNodeAttr, Node: n.Name, Name: "standby"}}
+		edits := []Edit{x.setAttr(n.Name, "standby", "")}
 		if n.StandbyOnFail {
 			for _, f := range x.v.c.Failed {
 				if f.Node == n {
@@ -282,7 +282,7 @@ func (x *search) node(n *status.Node, depth int) bool {
 		say(KindStandby, "the node is in standby", edits...)
 	}
 	if n.Maintenance {
-		say(KindMaint, "the node is in maintenance", Edit{Kind: SetNodeAttr, Node: n.Name, Name: "maintenance"})
+		say(KindMaint, "the node is in maintenance", x.setAttr(n.Name, "maintenance", ""))
 	}
 	if n.Online && n.Shutdown {
 		say(KindShutdown, "the node is shutting down", up...)
@@ -307,7 +307,7 @@ func (x *search) whyDown(t *sched.ResourceTrace, depth int) {
 	}
 	r := t.Resource
 	if r.Variant != status.Primitive {
-		for _, k := range x.v.v1(r) {
+		for _, k := range x.v.deciding(r) {
 			kt := x.v.trace(k)
 			if f := x.v.fate(k, kt.Assigned); f.Next == "" || f.Verb != "" {
 				x.whyDown(kt, depth)

@@ -71,16 +71,20 @@ func (e Edit) Command() string {
 		}
 		return "cibadmin --delete --xpath " + quoted(`//constraints/*[@id="`+e.ID+`"]`)
 	case SetScore:
-		return "cibadmin --modify --xpath " + quoted(`//constraints//*[@id="`+e.ID+`"]`) + " --xml-text ..."
+		return "cibadmin --modify --xpath " + quoted(`//`+e.Name+`[@id="`+e.ID+`"]`) + " --xml-text " + quoted(`<`+e.Name+` id="`+e.ID+`" score="`+e.Value+`"/>`)
 	case SetMeta:
 		return "crm_resource --resource " + rsc + " --meta --set-parameter " + name + " --parameter-value " + value
 	case SetOption:
 		return "crm_attribute --name " + name + " --update " + value
 	case SetNodeAttr:
-		if e.Value == "" {
-			return "crm_attribute --node " + node + " --name " + name + " --delete"
+		cmd := "crm_attribute --node " + node + " --name " + name
+		if e.Lifetime != "" {
+			cmd += " --lifetime " + e.Lifetime
 		}
-		return "crm_attribute --node " + node + " --name " + name + " --update " + value
+		if e.Value == "" {
+			return cmd + " --delete"
+		}
+		return cmd + " --update " + value
 	case SetCapacity:
 		return "crm_attribute --node " + node + " --utilization --name " + name + " --update " + value
 	case CleanUp:
@@ -90,6 +94,16 @@ func (e Edit) Command() string {
 		return "crm_resource --cleanup --resource " + rsc + " --node " + node
 	case Forget:
 		return "crm_resource --refresh --resource " + rsc + " --node " + node
+	case Allow:
+		more := ""
+		if e.Value != "" {
+			more = ` resource-discovery="` + e.Value + `"`
+		}
+		return "cibadmin --modify --allow-create --scope constraints --xml-text " +
+			quoted(`<constraints><rsc_location id="allow-`+e.Resource+`-on-`+e.Node+`" rsc="`+e.Resource+`" node="`+e.Node+`" score="0"`+more+`/></constraints>`)
+	case GrantTicket:
+		return "cibadmin --modify --allow-create --scope status --xml-text " +
+			quoted(`<status><tickets><ticket_state id="`+e.ID+`" granted="true" standby="false"/></tickets></status>`)
 	case Prefer:
 		return "crm_resource --move --resource " + rsc + " --node " + node
 	case Ban:

@@ -118,7 +118,7 @@ func (x *search) ruleEdits(k *constraint, node *status.Node) []Edit {
 		if name == "" || strings.HasPrefix(name, "#") || len(out) >= maxRuleEdits {
 			continue
 		}
-		value, set := document.Get(e, "value"), Edit{Kind: SetNodeAttr, Node: node.Name, Name: name}
+		value, set := document.Get(e, "value"), x.setAttr(node.Name, name, "")
 		_, has := node.Attrs[name]
 		switch op := document.Get(e, "operation"); {
 		case op == "not_defined" && !has, op == "defined" && !has, op == "ne" && !has && value == "":
@@ -137,6 +137,21 @@ func (x *search) ruleEdits(k *constraint, node *status.Node) []Edit {
 		}
 	}
 	return out
+}
+
+// setAttr changes an attribute of a node where it is: among the transient or the
+// permanent ones.
+func (x *search) setAttr(node, name, value string) Edit {
+	e := Edit{Kind: SetNodeAttr, Node: node, Name: name, Value: value}
+	for p := range document.All(document.Child(nodeState(x.in.CIB, node), "transient_attributes"), "nvpair") {
+		if document.Get(p, "name") == name {
+			e.Lifetime = "reboot"
+		}
+	}
+	if nodeElement(x.in.CIB, node) == nil {
+		e.Lifetime = "reboot"
+	}
+	return e
 }
 
 // maxRuleEdits bounds what is derived from one rule.

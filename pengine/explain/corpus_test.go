@@ -26,7 +26,7 @@ const (
 )
 
 // Unless EXPLAIN_EVERY says otherwise, only every so many questions of a case are asked.
-const sampleEvery, sampleShort = 31, 211
+const sampleEvery, sampleShort = 61, 401
 
 type corpusCase struct {
 	Name string   `json:"name"`

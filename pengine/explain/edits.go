@@ -18,10 +18,10 @@ type EditKind string
 // The kinds of edit, and the fields of an Edit that each uses.
 const (
 	RemoveConstraint EditKind = "remove-constraint"  // ID
-	SetScore         EditKind = "set-score"          // ID of a constraint or rule, Value
+	SetScore         EditKind = "set-score"          // ID and Name (the element) of a constraint or rule, Value
 	SetMeta          EditKind = "set-meta"           // Resource, Name, Value
 	SetOption        EditKind = "set-option"         // Name, Value
-	SetNodeAttr      EditKind = "set-node-attribute" // Node, Name, Value; an empty Value deletes it
+	SetNodeAttr      EditKind = "set-node-attribute" // Node, Name, Value (an empty one deletes it), Lifetime
 	SetCapacity      EditKind = "set-capacity"       // Node, Name, Value
 	CleanUp          EditKind = "clean-up"           // failures of Resource on Node, "" for all nodes
 	Forget           EditKind = "forget"             // the history of Resource on Node
@@ -37,6 +37,8 @@ const (
 type Edit struct {
 	Kind                            EditKind
 	ID, Resource, Node, Name, Value string
+	// Lifetime is "reboot" for a transient attribute, "" for a permanent one.
+	Lifetime string
 }
 
 // editTable tells how each kind is made; false where there is nothing to change.
@@ -178,21 +180,18 @@ func nodeState(cib *etree.Element, name string) *etree.Element {
 }
 
 func (e Edit) setNodeAttr(cib *etree.Element) bool {
-	changed := false
-	if st := nodeState(cib, e.Node); st != nil { // a transient one would win
-		changed = pair(document.Child(st, "transient_attributes"), "instance_attributes", e.Name, "")
+	if e.Lifetime == "" {
+		return pair(nodeElement(cib, e.Node), "instance_attributes", e.Name, e.Value)
 	}
-	if n := nodeElement(cib, e.Node); n != nil {
-		return pair(n, "instance_attributes", e.Name, e.Value) || changed
+	st := nodeState(cib, e.Node)
+	if st == nil {
+		return false
 	}
-	if st := nodeState(cib, e.Node); st != nil && e.Value != "" { // a remote node without entry
-		t := document.Child(st, "transient_attributes")
-		if t == nil {
-			t = document.Add(st, "transient_attributes", "id", document.ID(st))
-		}
-		return pair(t, "instance_attributes", e.Name, e.Value)
+	t := document.Child(st, "transient_attributes")
+	if t == nil {
+		t = document.Add(st, "transient_attributes", "id", document.ID(st))
 	}
-	return changed
+	return pair(t, "instance_attributes", e.Name, e.Value)
 }
 
 func (e Edit) setCapacity(cib *etree.Element) bool {

@@ -118,7 +118,7 @@ func (e *Explainer) Ask(q Question) (*Answer, error) {
 	}
 	node := ""
 	if q.Node != "" {
-		n := isNode(x.v, q.Node)
+		n := x.v.node(q.Node)
 		if n == nil {
 			return nil, fmt.Errorf("%w: %s", ErrUnknownNode, q.Node)
 		}
@@ -214,7 +214,8 @@ func (x *search) fatesAt(f Fate, node string) []Fate {
 // add notes a cause once.
 func (x *search) add(f finding) {
 	for i := range x.found {
-		if x.found[i].Kind == f.Kind && x.found[i].Text == f.Text {
+		o := &x.found[i]
+		if o.Kind == f.Kind && (o.Text == f.Text || o.Kind == string(sched.CauseLocation) && o.Node == f.Node && o.ID == f.ID && o.Score == f.Score) {
 			return
 		}
 	}

@@ -84,7 +84,7 @@ func on(fates []Fate, node string) (a at) {
 			a.active = true
 			a.promoted = a.promoted || f.NextRole == status.RolePromoted
 		}
-		if f.Verb != "" && (f.Now == node || f.Next == node) {
+		if (f.Verb != "" || f.pending) && (f.Now == node || f.Next == node) {
 			a.touched = true
 		}
 	}

@@ -20,7 +20,7 @@ func (x *search) whyNot(t *sched.ResourceTrace, node string, depth int) {
 		return
 	}
 	r := t.Resource
-	n := isNode(x.v, node)
+	n := x.v.node(node)
 	if x.general(t) || n == nil {
 		return
 	}
@@ -43,7 +43,7 @@ func (x *search) whyNot(t *sched.ResourceTrace, node string, depth int) {
 		x.whyBlocked(t, depth)
 	default:
 		x.bans(t, p, depth)
-		if p.Score >= 0 {
+		if p.Score >= 0 && p.Available {
 			x.worse(t, p, depth)
 		}
 	}
@@ -100,7 +100,7 @@ func (x *search) inside(t *sched.ResourceTrace, n *status.Node, depth int) bool 
 		}
 		return false
 	}
-	for _, k := range x.v.v1(b) {
+	for _, k := range x.v.deciding(b) {
 		kt := x.v.trace(k)
 		if !n.IsGuest() && kt.Assigned != n.Name {
 			x.add(finding{Cause: Cause{Kind: string(sched.CauseContainer), Node: n.Name, With: k.ID, Text: n.Name + ": " + r.ID + " runs where the containers of " + b.ID + " do"}})
@@ -198,10 +198,11 @@ func (x *search) raise(t *sched.ResourceTrace, p, best *sched.PlaceTrace) {
 		if s.Kind != sched.CauseLocation || k == nil || s.Score >= status.Infinity || s.Score <= -status.Infinity {
 			continue
 		}
-		e := Edit{Kind: SetScore, ID: s.ID, Value: (s.Score + need).String()}
+		tag := document.ByID(k.e, "", s.ID).Tag
+		e := Edit{Kind: SetScore, ID: s.ID, Name: tag, Value: (s.Score + need).String()}
 		x.add(finding{
 			Cause{Kind: string(s.Kind), Node: p.Node, ID: s.ID, With: x.other(t.Resource), Score: s.Score.String(), Text: p.Node + ": preferred by " + k.id + " with only " + s.Score.String()},
-			[]Edit{e, {Kind: SetScore, ID: s.ID, Value: "INFINITY"}},
+			[]Edit{e, {Kind: SetScore, ID: s.ID, Name: tag, Value: "INFINITY"}},
 		})
 	}
 }
@@ -210,14 +211,7 @@ func (x *search) raise(t *sched.ResourceTrace, p, best *sched.PlaceTrace) {
 func (x *search) step(t *sched.ResourceTrace, p *sched.PlaceTrace, s *sched.Contribution, depth int) {
 	r := t.Resource
 	f := finding{Cause: Cause{Kind: string(s.Kind), Node: p.Node, ID: s.ID, With: s.With, Score: s.Score.String()}}
-	verb := "preferred"
-	if s.Score < 0 {
-		verb = "disliked"
-	}
-	if s.Score <= -status.Infinity {
-		verb = "banned"
-	}
-	who := ""
+	verb, who := attitude(s.Score), ""
 	if o := x.other(r); o != "" {
 		who = o + " is "
 	}
@@ -232,7 +226,7 @@ func (x *search) step(t *sched.ResourceTrace, p *sched.PlaceTrace, s *sched.Cont
 		f.Text = who + verb + " by constraint " + k.id + score
 		f.ID = k.id
 		f.edits = append(f.edits, Edit{Kind: RemoveConstraint, ID: k.id})
-		if n := isNode(x.v, p.Node); n != nil && document.Child(k.e, "rule") != nil {
+		if n := x.v.node(p.Node); n != nil && document.Child(k.e, "rule") != nil {
 			f.Text = who + verb + " by a rule of constraint " + k.id + score
 			f.edits = append(x.ruleEdits(k, n), f.edits...)
 		}
@@ -293,6 +287,17 @@ func (x *search) step(t *sched.ResourceTrace, p *sched.PlaceTrace, s *sched.Cont
 	}
 }
 
+// attitude words a score.
+func attitude(s status.Score) string {
+	switch {
+	case s <= -status.Infinity:
+		return "banned"
+	case s < 0:
+		return "disliked"
+	}
+	return "preferred"
+}
+
 // nameOf is the resource's name within a sentence.
 func (x *search) nameOf(r *status.Resource) string {
 	if x.other(r) == "" {
@@ -318,23 +323,19 @@ func (x *search) partner(f finding, t *sched.ResourceTrace, p *sched.PlaceTrace,
 		f.edits = append(f.edits, Edit{Kind: RemoveConstraint, ID: k.id})
 	}
 	if partner != nil {
-		for _, k := range x.v.v1(partner.Resource) {
-			if n := isNode(x.v, p.Node); n == nil || !mayRun(n) {
-				break
-			}
-			kind := Prefer
-			if s.Score < 0 && s.Kind == sched.CauseColocation {
-				kind = Ban
-			}
-			f.edits = append(f.edits, Edit{Kind: kind, Resource: topID(k), Node: p.Node})
-			break
+		kind := Prefer
+		if s.Score < 0 && s.Kind == sched.CauseColocation {
+			kind = Ban
+		}
+		if mayRun(x.v.node(p.Node)) {
+			f.edits = append(f.edits, Edit{Kind: kind, Resource: topID(partner.Resource), Node: p.Node})
 		}
 	}
 	x.add(f)
 	if partner == nil {
 		return
 	}
-	list := x.v.v1(partner.Resource)
+	list := x.v.deciding(partner.Resource)
 	if len(list) == 0 {
 		return
 	}
@@ -366,7 +367,7 @@ func (x *search) failCount(f finding, r *status.Resource, node string) finding {
 	if t := x.v.byID[f.With]; t != nil {
 		who = t.Resource
 	}
-	n := isNode(x.v, node)
+	n := x.v.node(node)
 	count, _ := x.v.c.FailCount(n, who, status.FailEffective|status.FailLaunched, nil)
 	f.Text = "fail count " + count.String() + " of " + who.ID + " reached migration-threshold " + who.MigrationThreshold.String()
 	f.edits = x.cleanUps(who, node)[:1]
@@ -409,13 +410,13 @@ func (x *search) primFailures(r *status.Resource) {
 
 func (x *search) healthEdits(node string) []Edit {
 	var out []Edit
-	n := isNode(x.v, node)
+	n := x.v.node(node)
 	if n == nil {
 		return nil
 	}
 	for _, name := range slices.Sorted(maps.Keys(n.Attrs)) {
 		if v := n.Attrs[name]; strings.HasPrefix(name, "#health") && v != "green" && len(out) < maxRuleEdits {
-			out = append(out, Edit{Kind: SetNodeAttr, Node: node, Name: name, Value: "green"})
+			out = append(out, x.setAttr(node, name, "green"))
 		}
 	}
 	return append(out, Edit{Kind: SetOption, Name: "node-health-strategy", Value: "none"})
@@ -435,7 +436,7 @@ func (x *search) utilized(r *status.Resource, node string) {
 // capacityEdits give a node more room, or let room not count.
 func (x *search) capacityEdits(r *status.Resource, node string) []Edit {
 	var out []Edit
-	n := isNode(x.v, node)
+	n := x.v.node(node)
 	need := r.Utilization
 	if top := r.Top(true); len(need) == 0 || top != r {
 		need = map[string]string{}

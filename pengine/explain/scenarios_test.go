@@ -83,7 +83,7 @@ func (s *scenario) cib(t testing.TB) *etree.Element {
 			fmt.Fprintf(&states, `<lrm_resource id="%s" class="ocf" provider="pacemaker" type="Dummy">%s</lrm_resource>`, rsc, ops)
 			seen[rsc] = true
 		}
-		for _, p := range strings.Fields(s.running) {
+		for p := range strings.FieldsSeq(s.running) {
 			if rsc, on, _ := strings.Cut(p, "@"); on == n {
 				entry(rsc, done(rsc, "start", "0", n, 2, 0, 0)+done(rsc, "monitor", "10000", n, 3, 0, 0)+s.ops[p])
 			}

@@ -70,11 +70,12 @@ type Fate struct {
 	Verb    string
 	Reason  string
 	Blocked bool
+	pending bool // a start is under way
 }
 
 // fate tells what becomes of a primitive.
 func (v *view) fate(r *status.Resource, assigned string) Fate {
-	f := Fate{Instance: r.ID, NowRole: status.RoleStopped}
+	f := Fate{Instance: r.ID, NowRole: status.RoleStopped, pending: r.Is(status.StartPending)}
 	if n := r.CurrentNode(); n != nil {
 		f.Now, f.NowRole = n.Name, max(r.Role, status.RoleStarted)
 	}
@@ -133,7 +134,7 @@ func (v *view) primitives(r *status.Resource) []*sched.ResourceTrace {
 func (v *view) subjects(name string) []subject {
 	var found []*status.Resource
 	if t := v.byID[name]; t != nil {
-		found = v.v1(t.Resource)
+		found = v.deciding(t.Resource)
 	} else {
 		for _, t := range v.traces {
 			if r := t.Resource; r.Variant == status.Primitive && (status.StripInstance(r.ID) == name || r.XMLID() == name || r.HistoryID == name) {
@@ -143,7 +144,7 @@ func (v *view) subjects(name string) []subject {
 		if found == nil {
 			for _, t := range v.traces { // a group within a clone
 				if r := t.Resource; status.StripInstance(r.ID) == name {
-					found = append(found, v.v1(r)...)
+					found = append(found, v.deciding(r)...)
 				}
 			}
 		}
@@ -155,8 +156,8 @@ func (v *view) subjects(name string) []subject {
 	return out
 }
 
-// v1 lists the primitives that decide about a resource.
-func (v *view) v1(r *status.Resource) []*status.Resource {
+// deciding lists the primitives that decide about a resource.
+func (v *view) deciding(r *status.Resource) []*status.Resource {
 	var out []*status.Resource
 	for _, t := range v.primitives(r) {
 		if r.Variant == status.BundleVariant && !t.Resource.Is(status.ReplicaContainer) {
@@ -200,7 +201,7 @@ func (v *view) addBundle(list []subject, b *status.Resource) []subject {
 		return list
 	}
 	s := subject{name: b.ID, anonymous: true}
-	for _, k := range v.v1(b) {
+	for _, k := range v.deciding(b) {
 		s.prims = append(s.prims, v.trace(k))
 	}
 	return append(list, s)
@@ -247,7 +248,8 @@ func (v *view) refreshed(name string) *subject {
 	return &list[0]
 }
 
-func isNode(v *view, name string) *status.Node {
+// node finds a node by name, nil for none.
+func (v *view) node(name string) *status.Node {
 	i := slices.IndexFunc(v.c.Nodes, func(n *status.Node) bool { return strings.EqualFold(n.Name, name) })
 	if i < 0 {
 		return nil

@@ -56,6 +56,7 @@ func (c *Change) xml() *etree.Element {
 		set(k, "node", d.Node)
 		set(k, "name", d.Name)
 		set(k, "value", d.Value)
+		set(k, "lifetime", d.Lifetime)
 		set(k, "text", d.String())
 		set(k, "command", d.Command())
 	}
