@@ -69,6 +69,11 @@ func (e Edit) Command() string {
 		if rsc, ok := strings.CutPrefix(e.ID, "cli-prefer-"); ok {
 			return "crm_resource --clear --resource " + quoted(rsc)
 		}
+		if rest, ok := strings.CutPrefix(e.ID, "cli-ban-"); ok {
+			if i := strings.LastIndex(rest, "-on-"); i > 0 {
+				return "crm_resource --clear --resource " + quoted(rest[:i]) + " --node " + quoted(rest[i+len("-on-"):])
+			}
+		}
 		return "cibadmin --delete --xpath " + quoted(`//constraints/*[@id="`+e.ID+`"]`)
 	case SetScore:
 		return "cibadmin --modify --xpath " + quoted(`//`+e.Name+`[@id="`+e.ID+`"]`) + " --xml-text " + quoted(`<`+e.Name+` id="`+e.ID+`" score="`+e.Value+`"/>`)
