@@ -196,7 +196,7 @@ func (x *search) lifted(edits []Edit) []Change {
 		}
 		return true
 	}
-	if !banned(x.v, x.subject) {
+	if !banned(x.v, x.subject) || x.subject.prims[0].Resource.Is(status.Removed) {
 		return nil
 	}
 	var out []Change
