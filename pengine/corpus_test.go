@@ -99,8 +99,8 @@ func (c *corpusCase) run(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	var said strings.Builder
-	if err := simulate.Prepare(root, func(line string) { said.WriteString(line + "\n") }); err != nil {
-		t.Fatal(err)
+	if root, err = simulate.Prepare(root, func(line string) { said.WriteString(line + "\n") }); err != nil {
+		t.Fatal(err, said.String())
 	}
 	o := simulate.Options{Now: time.Now(), Simulate: true, Pending: true, Sanitized: true}
 	for i := 0; i+1 < len(c.Args); i += 2 {

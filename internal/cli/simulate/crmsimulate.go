@@ -191,7 +191,8 @@ func (f *flags) answer(ctx context.Context, stdio *cli.IO) error {
 
 // simulate does what is asked for with the CIB and saves what is to be saved.
 func (f *flags) simulate(root *etree.Element, warn func(string)) error {
-	if err := simulate.Prepare(root, warn); err != nil {
+	root, err := simulate.Prepare(root, warn)
+	if err != nil {
 		return exit.Silent(exit.Config)
 	}
 	if len(f.why) > 0 {

@@ -150,8 +150,7 @@ func (f *flags) saveResult(res *sched.Result) error {
 
 // reason is what the operating system says, without the name of the file.
 func reason(err error) string {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		err = pe.Err
 	}
 	s := err.Error()

@@ -57,7 +57,7 @@ func (f *flags) profileFile(stdio *cli.IO, path string) {
 	}
 	o := f.o
 	o.Process, o.Simulate, o.Quiet, o.Out = true, false, true, nil
-	if simulate.Prepare(root, func(line string) { stdio.Errorf("%s\n", line) }) != nil {
+	if root, err = simulate.Prepare(root, func(line string) { stdio.Errorf("%s\n", line) }); err != nil {
 		return
 	}
 	for range f.repeat {
