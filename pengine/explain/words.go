@@ -22,7 +22,7 @@ func (x *search) outcome(f Fate, node string) string {
 			return name + " has no instance on " + node + ", and none is started there"
 		}
 	} else if node != "" && f.Now != node && f.Next != node {
-		return name + " is not on " + node + ": " + f.words()
+		return name + " is not on " + node + "; it " + f.words()
 	}
 	return name + " " + f.words()
 }
