@@ -387,7 +387,7 @@ func (c *Cluster) react(r *Resource, n *Node, onFail OnFail, active bool) {
 	case OnFailRestart:
 		if active {
 			r.Set(Failed | StopIfFailed)
-			c.intend(Intent{Kind: IntentStop, Rsc: r, Node: n})
+			c.intendStop(r, n)
 		}
 	case OnFailRestartContainer:
 		r.Set(Failed | StopIfFailed)
@@ -395,9 +395,9 @@ func (c *Cluster) react(r *Resource, n *Node, onFail OnFail, active bool) {
 		case r.Launcher != nil && r.InBundle():
 			c.stopNeeded = append([]*Resource{r.Launcher}, c.stopNeeded...)
 		case r.Launcher != nil:
-			c.intend(Intent{Kind: IntentStop, Rsc: r.Launcher, Node: n})
+			c.intendStop(r.Launcher, n)
 		case active:
-			c.intend(Intent{Kind: IntentStop, Rsc: r, Node: n})
+			c.intendStop(r, n)
 		}
 	case OnFailResetRemote:
 		c.resetRemote(r, n, active)
@@ -412,10 +412,18 @@ func (c *Cluster) resetRemote(r *Resource, n *Node, active bool) {
 		}
 	}
 	if active {
-		c.intend(Intent{Kind: IntentStop, Rsc: r, Node: n})
+		c.intendStop(r, n)
 	}
 	if r.ReconnectMS > 0 {
 		r.SetNextRole(RoleStopped, "remote reset")
+	}
+}
+
+// intendStop demands a stop. A node where it cannot run is as good as lost.
+func (c *Cluster) intendStop(r *Resource, n *Node) {
+	c.intend(Intent{Kind: IntentStop, Rsc: r, Node: n})
+	if !n.Online && (!n.IsGuest() || n.RemoteReset) && r.Is(Managed) && !n.Unclean {
+		c.FenceNode(n, "stop is unrunnable", false)
 	}
 }
 

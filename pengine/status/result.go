@@ -454,7 +454,7 @@ func (h *entry) pending(lastFailure *etree.Element) {
 	case "migrate_to":
 		if h.n.Unclean {
 			if t := h.c.FindNode(document.Get(h.xml, "migrate_target")); t != nil {
-				h.c.intend(Intent{Kind: IntentStop, Rsc: r, Node: t})
+				h.c.intendStop(r, t)
 			}
 		}
 	}

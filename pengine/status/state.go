@@ -30,7 +30,7 @@ func (c *Cluster) unpackStatus() {
 	c.unpackHistories(c.Options.FencingEnabled)
 	for _, r := range c.stopNeeded {
 		if n := r.CurrentNode(); n != nil {
-			c.intend(Intent{Kind: IntentStop, Rsc: r, Node: n})
+			c.intendStop(r, n)
 		}
 	}
 	for _, n := range c.Nodes {
