@@ -275,7 +275,7 @@ func (x *search) step(t *sched.ResourceTrace, p *sched.PlaceTrace, s *sched.Cont
 	case sched.CauseNode:
 		return
 	case sched.CausePromotion:
-		f.Text = who + "promotion score" + score
+		f.Text = "the promotion score of " + r.ID + " is " + s.Score.String()
 		f.edits = x.promotionEdits(r, p.Node, "0")
 	default:
 		x.partner(f, t, p, s, partner, depth)
