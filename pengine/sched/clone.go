@@ -5,7 +5,6 @@ package sched
 
 import (
 	"slices"
-	"sort"
 	"strconv"
 
 	"github.com/quorate/quorate/pengine/status"
@@ -234,12 +233,15 @@ func (c clone) graphMeta(attrs *attrSet) {
 func (c clone) shutdownLock() {}
 
 // instanceNumber is the number at the end of an instance's id.
-func (r *rsc) instanceNumber() int {
-	i := len(r.ID)
-	for i > 0 && r.ID[i-1] >= '0' && r.ID[i-1] <= '9' {
+func instanceNumber(id string) int {
+	i := len(id)
+	for i > 0 && id[i-1] >= '0' && id[i-1] <= '9' {
 		i--
 	}
-	n, err := strconv.Atoi(r.ID[i:])
+	if i == len(id) {
+		return 0
+	}
+	n, err := strconv.Atoi(id[i:])
 	if err != nil {
 		return 0
 	}
@@ -247,7 +249,7 @@ func (r *rsc) instanceNumber() int {
 }
 
 func sortByNumber(list []*rsc) {
-	sort.SliceStable(list, func(i, j int) bool { return list[i].instanceNumber() < list[j].instanceNumber() })
+	slices.SortStableFunc(list, func(a, b *rsc) int { return a.number - b.number })
 }
 
 func sortInstances(list []*rsc) { mergeSort(list, compareInstances) }

@@ -86,34 +86,48 @@ func (c *colocation) intersect(dependent *rsc, nodes []*alloc, merge bool) {
 // spent marks a score that a negative one used up, while scores are passed on.
 const spent = infinity * -100
 
-// bestMatching is the best score of r on nodes with the attribute's value.
-func (s *scheduler) bestMatching(c *colocation, r *rsc, value string, known bool) score {
-	allowed := r.allowed
-	if c != nil && r == c.dependent && c.explicit && r.parent.isVariant(status.Group) && r != r.parent.children[0] {
-		r.allowed = allowed.clone()
-		for _, v := range slices.Backward(s.locations) {
-			if l := v; l.rsc == r.parent {
-				r.v.applyLocation(l)
-			}
-		}
+// wishes are the places of r as they matter to a colocation: those of a group's
+// explicitly colocated member have the locations of the group.
+func (r *rsc) wishes(c *colocation) table {
+	if r != c.dependent || !c.explicit || !r.parent.isVariant(status.Group) || r == r.parent.children[0] {
+		return r.allowed
 	}
+	allowed := r.allowed
+	r.allowed = allowed.clone()
+	for _, l := range slices.Backward(r.parent.locations) {
+		r.v.applyLocation(l)
+	}
+	wished := r.allowed
+	r.allowed = allowed
+	return wished
+}
+
+// bestMatching is the best score of r, as wished, on nodes that have the same
+// value of the attribute as n has for target.
+func (s *scheduler) bestMatching(wished table, r *rsc, attr string, n *node, target *rsc) score {
+	if attr == status.AttrName && s.plainNames {
+		if a := wished.get(n); a != nil && available(n) {
+			return max(a.score, -infinity)
+		}
+		return -infinity
+	}
+	value, known := nodeAttr(n, attr, target)
 	best := -infinity
-	for _, a := range r.allowed.list() {
-		if a.score <= best || !available(a.node) {
+	for _, a := range wished {
+		if a == nil || a.score <= best || !available(a.node) {
 			continue
 		}
-		if v, ok := nodeAttr(a.node, c.attr, r); sameAttr(v, ok, value, known) {
+		if v, ok := nodeAttr(a.node, attr, r); sameAttr(v, ok, value, known) {
 			best = a.score
 		}
 	}
-	r.allowed = allowed
 	return best
 }
 
 func (r *rsc) allowedOnOne() bool {
 	n := 0
-	for _, a := range r.allowed.list() {
-		if a.score >= 0 {
+	for _, a := range r.allowed {
+		if a != nil && a.score >= 0 {
 			n++
 		}
 	}
@@ -123,9 +137,12 @@ func (r *rsc) allowedOnOne() bool {
 // addMatching adds a part of the source's scores to places with the same value
 // of the colocation's attribute.
 func (s *scheduler) addMatching(t table, source, target *rsc, c *colocation, factor float32, onlyPositive bool) {
-	for _, a := range t.list() {
-		value, known := nodeAttr(a.node, c.attr, target)
-		best := s.bestMatching(c, source, value, known)
+	wished := source.wishes(c)
+	for _, a := range t {
+		if a == nil {
+			continue
+		}
+		best := s.bestMatching(wished, source, c.attr, a.node, target)
 		if factor < 0 && best < 0 && (c.primary.Stickiness >= -best || !c.influences(nil) || !c.dependent.allowedOnOne()) {
 			continue
 		}
@@ -200,8 +217,8 @@ func (r *rsc) passScores(target *rsc, nodes *table, c *colocation, factor float3
 		return
 	}
 	if flags&selectNonNegative != 0 {
-		for _, a := range work.list() {
-			if a.score == spent {
+		for _, a := range work {
+			if a != nil && a.score == spent {
 				a.score = 1
 			}
 		}

@@ -91,7 +91,7 @@ func compareInstances(x, y *rsc) int {
 	if s1 != s2 {
 		return better(s1 > s2)
 	}
-	return x.instanceNumber() - y.instanceNumber()
+	return x.number - y.number
 }
 
 // mayRun forgets the node where the resource may not run there.

@@ -6,6 +6,7 @@ package sched
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/quorate/quorate/pengine/status"
 	"github.com/quorate/quorate/transition/graph"
@@ -30,6 +31,7 @@ type scheduler struct {
 	actions    []*action           // in the order of creation
 	singletons map[string]*action  // those of no resource, by key
 	metas      map[metaKey]*opMeta // as configured, of actions so far
+	plainNames bool                // no two nodes go by one name, and there are no guests
 	orderings  []*ordering         // to be applied to actions
 	locations  []*location         // in the order of unpacking
 	scores     []Line
@@ -75,6 +77,7 @@ type rsc struct {
 	assigned *alloc
 	actions  []*action // in the order of creation
 	graphed  *graph.Primitive
+	number   int       // of an instance
 	keys     []taskKey // of actions without interval, as far as asked for
 
 	thisWith, withThis []*colocation
@@ -98,6 +101,7 @@ func newScheduler(c *status.Cluster, in Input) *scheduler {
 		s.capacity[i] = make(map[string]string, len(n.Utilization))
 		maps.Copy(s.capacity[i], n.Utilization)
 	}
+	s.plainNames = plainNames(c.Nodes)
 	for _, r := range c.Resources {
 		s.rscs = append(s.rscs, s.wrap(r, nil))
 	}
@@ -112,9 +116,23 @@ func newScheduler(c *status.Cluster, in Input) *scheduler {
 	return s
 }
 
+// plainNames tells whether each node is the only one with its name as an
+// attribute.
+func plainNames(nodes []*node) bool {
+	seen := make(map[string]bool, len(nodes))
+	for _, n := range nodes {
+		name := strings.ToLower(n.Name)
+		if n.IsGuest() || seen[name] || n.Attrs[status.AttrName] != n.Name {
+			return false
+		}
+		seen[name] = true
+	}
+	return true
+}
+
 // wrap makes the scheduler's view of a resource and all below it.
 func (s *scheduler) wrap(r *status.Resource, parent *rsc) *rsc {
-	w := &rsc{Resource: r, s: s, parent: parent, sf: unassigned, allowed: newTable(s.nodes, &r.Allowed, s.in.Trace)}
+	w := &rsc{Resource: r, s: s, parent: parent, sf: unassigned, number: instanceNumber(r.ID), allowed: newTable(s.nodes, &r.Allowed, s.in.Trace)}
 	s.of[r] = w
 	switch r.Variant {
 	case status.Primitive:

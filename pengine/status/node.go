@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// AttrName is the node attribute that a node's name is.
+const AttrName = "#uname"
+
 // NodeID is a node's id in the CIB.
 type NodeID string
 
