@@ -31,9 +31,7 @@ const (
 	KindFailure   = "failure"     // an operation failed
 	KindChanged   = "changed"     // the definition changed
 	KindMultiple  = "multiple"    // it is active more than once
-	KindMigration = "migration"   // a migration that was not finished
 	KindRole      = "role"        // of a promotable clone's instance
-	KindActive    = "active"      // it runs there already
 	KindReason    = "reason"      // the scheduler's own words
 )
 

@@ -93,12 +93,13 @@ func placeCases(web string) map[string]causeCase {
 			scenario{rsc: dummy("web", "target-role=Stopped"), running: "web@node1"},
 			wants{"web", "target-role", "is Stopped", explain.Edit{Kind: explain.SetMeta, Resource: "web", Name: "target-role", Value: "Started"}, explain.EffectRuns},
 		},
+		"leaving node": {
+			scenario{rsc: web, running: "web@node1", transient: map[string]string{"node1": "shutdown=1799999990"}},
+			wants{"web", "shutdown", "shutting down", explain.Edit{Kind: explain.BringUp, Node: "node1"}, explain.EffectUndisturbed},
+		},
 		"shutdown lock": {
-			scenario{
-				rsc: web, options: "shutdown-lock=true", running: "web@node1",
-				transient: map[string]string{"node1": "shutdown=1799999990"},
-			},
-			wants{"web", "shutdown", "shutting down", explain.Edit{Kind: explain.BringUp, Node: "node1"}, explain.EffectRuns},
+			scenario{rsc: web, options: "shutdown-lock=true", running: "web@node1", transient: map[string]string{"node1": "shutdown=1799999990"}},
+			wants{"web", "shutdown-lock", "locked to node1", explain.Edit{Kind: explain.SetOption, Name: "shutdown-lock", Value: "false"}, explain.EffectRuns},
 		},
 	}
 }
@@ -114,6 +115,13 @@ func nodeCases(web string) map[string]causeCase {
 		"offline": {
 			scenario{rsc: web, down: "node1", cons: likeNode1},
 			wants{"web@node1", "offline", "node1", explain.Edit{Kind: explain.BringUp, Node: "node1"}, explain.EffectRuns},
+		},
+		"remote node": {
+			scenario{
+				rsc:  web + `<primitive id="far" class="ocf" provider="pacemaker" type="remote"><meta_attributes id="far-m"><nvpair id="far-m-1" name="target-role" value="Stopped"/></meta_attributes></primitive>`,
+				cons: `<rsc_location id="like-far" rsc="web" node="far" score="100"/>`, running: "web@node1",
+			},
+			wants{"web@far", "target-role", "target-role of far is Stopped", explain.Edit{Kind: explain.SetMeta, Resource: "far", Name: "target-role", Value: "Started"}, explain.EffectRuns},
 		},
 		"unclean": {
 			scenario{rsc: web + fence, options: "fencing-enabled=true", dirty: "node1", cons: likeNode1},
@@ -183,6 +191,13 @@ func actionCases(web string) map[string]causeCase {
 			scenario{rsc: web + dummy("db", ""), cons: order, running: "web@node1"},
 			wants{"web", "action", "is required by the start of db", explain.Edit{Kind: explain.RemoveConstraint, ID: "db-web"}, explain.EffectUndisturbed},
 		},
+		"changed definition": {
+			scenario{
+				running: "web@node1",
+				rsc:     `<primitive id="web" class="ocf" provider="pacemaker" type="Dummy"><instance_attributes id="web-p"><nvpair id="web-p-1" name="fake" value="new"/></instance_attributes></primitive>`,
+			},
+			wants{"web", "changed", "the definition of web changed", explain.Edit{Kind: explain.SetMeta, Resource: "web", Name: "is-managed", Value: "false"}, explain.EffectUndisturbed},
+		},
 		"twice active": {
 			scenario{rsc: web, running: "web@node1 web@node2"},
 			wants{"web", "multiple", "active on more than one node", explain.Edit{Kind: explain.Forget, Resource: "web", Node: "node2"}, explain.EffectUndisturbed},
@@ -199,6 +214,10 @@ func cloneCases() map[string]causeCase {
 		"clone-max": {
 			scenario{rsc: clone("clone-max=2"), running: "web@node1 web@node2"},
 			wants{"web@node3", "instance-limit", "all 2 instances of c", explain.Edit{Kind: explain.SetMeta, Resource: "c", Name: "clone-max", Value: "3"}, explain.EffectRuns},
+		},
+		"instances per node": {
+			scenario{rsc: clone("globally-unique=true clone-max=3 clone-node-max=1"), nodeAttrs: map[string]string{"node3": "standby=on"}, running: "web:0@node1 web:1@node2"},
+			wants{"web:2", "instance-limit", "as clone-node-max allows: 1", explain.Edit{Kind: explain.SetMeta, Resource: "c", Name: "clone-node-max", Value: "2"}, explain.EffectRuns},
 		},
 		"clone banned": {
 			scenario{rsc: clone(""), cons: `<rsc_location id="ban-c" rsc="c" node="node3" score="-INFINITY"/>`, running: "web@node1 web@node2"},

@@ -20,7 +20,7 @@ import (
 
 // questions is the flag --why, which the classic tool does not have.
 func (f *flags) questions(fs *pflag.FlagSet) {
-	fs.StringArrayVar(&f.why, "why", nil, "Tell why a resource is (with @`NODE`: is or is not on that node), stops, moves or is restarted, and what would change that (RESOURCE[@NODE])")
+	fs.StringArrayVar(&f.why, "why", nil, "Tell why a resource is where it is or is not on a node, stops, moves or is restarted, and what would change that (`RESOURCE[@NODE]`)")
 }
 
 // explain answers the questions about the CIB, with all events applied.
