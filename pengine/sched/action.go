@@ -78,6 +78,7 @@ type action struct {
 	// runnableBefore counts, of the actions before, those that can run;
 	// where wantRunnable is set, so many have to.
 	runnableBefore, wantRunnable int
+	walk                         int // the last one of orderProbes that came here
 }
 
 // related is one end of an ordering between two actions.

@@ -146,16 +146,12 @@ func (s *scheduler) orderProbesOf(r *rsc) {
 		}
 		return
 	}
-	seen := map[*action]bool{}
 	for _, probe := range r.findTask(taskMonitor, nil, false) {
 		for _, after := range slices.Backward(probe.after) {
 
 			probeBeforeStarts(probe, after)
-			if len(seen) > slabSize {
-				seen = map[*action]bool{}
-			}
-			clear(seen)
-			probeBeforeRestarts(probe, after.action, seen)
+			s.walk++
+			probeBeforeRestarts(probe, after.action, s.walk)
 		}
 	}
 }
@@ -176,14 +172,20 @@ func probeBeforeStarts(probe *action, after *related) {
 
 // probeBeforeRestarts orders a probe before the stop of what would be restarted
 // because of what the probe may find.
-func probeBeforeRestarts(probe, after *action, seen map[*action]bool) {
-	if probe.rsc == nil || probe.rsc.Variant != status.Primitive || probe.task != taskMonitor || seen[after] {
+func probeBeforeRestarts(probe, after *action, walk int) {
+	if probe.rsc == nil || probe.rsc.Variant != status.Primitive || probe.task != taskMonitor || after.walk == walk {
 		return
 	}
-	seen[after] = true
+	after.walk = walk
 	r := after.rsc
 	if r.isVariant(status.Primitive) && r != probe.rsc {
-		task := map[string]string{taskStart: taskStop, taskPromote: taskDemote}[after.task]
+		task := ""
+		switch after.task {
+		case taskStart:
+			task = taskStop
+		case taskPromote:
+			task = taskDemote
+		}
 		if task != "" {
 			for _, then := range r.findTask(task, nil, false) {
 				if !then.is(pseudo) {
@@ -213,7 +215,7 @@ func probeBeforeRestarts(probe, after *action, seen map[*action]bool) {
 				continue
 			}
 		}
-		probeBeforeRestarts(probe, w.action, seen)
+		probeBeforeRestarts(probe, w.action, walk)
 	}
 }
 

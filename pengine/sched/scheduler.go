@@ -44,6 +44,7 @@ type scheduler struct {
 	actionSlab   []action
 	graphedSlab  []graphed
 	updates      int
+	walk         int                // number of the walk through relations that is under way
 	losses       map[*action][]loss // where Input.Trace is set
 	unplaced     map[*rsc]Cause     // likewise
 }
