@@ -98,14 +98,17 @@ func ReadFile(path string) ([]byte, error) {
 	head := make([]byte, 3)
 	n, _ := io.ReadFull(file, head)
 	r := io.MultiReader(bytes.NewReader(head[:n]), file)
+	var text bytes.Buffer
 	if string(head[:n]) == "BZh" {
 		r = bzip2.NewReader(r)
+	} else if st, err := file.Stat(); err == nil && st.Size() <= maxInput {
+		text.Grow(int(st.Size()) + bytes.MinRead)
 	}
-	text, err := io.ReadAll(io.LimitReader(r, maxInput+1))
-	if err == nil && len(text) > maxInput {
+	_, err = text.ReadFrom(io.LimitReader(r, maxInput+1))
+	if err == nil && text.Len() > maxInput {
 		err = errTooLarge
 	}
-	return text, err
+	return text.Bytes(), err
 }
 
 // writeCIB writes a CIB, compressed where the name asks for it; "" is no file.
