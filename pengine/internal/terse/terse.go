@@ -322,7 +322,7 @@ func (w *writer) ran(args []string) error {
 		"call-id", call, "rc-code", rc, "op-status", status, "interval", strconv.FormatUint(uint64(interval), 10))
 	params := map[string]string{}
 	if interval > 0 {
-		params["CRM_meta_timeout"] = "20000"
+		params["CRM_meta_interval"], params["CRM_meta_timeout"] = strconv.FormatUint(uint64(interval), 10), "20000"
 	}
 	document.Set(op, "op-digest", opdigest.All(params))
 	w.attrs(op, rest)
