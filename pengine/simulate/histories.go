@@ -52,8 +52,8 @@ func newNodeHistory(state *etree.Element) *nodeHistory {
 }
 
 // drop forgets all histories of the node.
-func (n *nodeHistory) drop() {
-	dropHistory(n.state)
+func (n *nodeHistory) drop(cib *etree.Element) {
+	dropHistory(cib, n.state)
 	clear(n.of)
 }
 

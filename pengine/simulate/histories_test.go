@@ -37,7 +37,7 @@ func TestHistoriesAreFoundByEitherNameWhereItIsUnique(t *testing.T) {
 	if len(list.Child) != 5 || find("fresh", "fresh") != "new" || len(list.Child) != 5 {
 		t.Errorf("%d histories, want 5: two are new", len(list.Child))
 	}
-	n.drop()
+	n.drop(cib)
 	if document.Child(n.state, "lrm") != nil || find("one", "one") != "new" {
 		t.Error("a history outlived its node")
 	}

@@ -49,7 +49,7 @@ type injector struct {
 func (j *injector) apply(i *Injections) error {
 	if i.Quorum != "" {
 		j.tell(setting{"quorum", i.Quorum})
-		document.Set(j.cib, "have-quorum", i.Quorum)
+		update(j.cib, j.cib, "have-quorum", i.Quorum)
 	}
 	if i.Watchdog != "" {
 		j.tell(setting{"watchdog", i.Watchdog})
@@ -69,7 +69,7 @@ func (j *injector) apply(i *Injections) error {
 	} {
 		for _, id := range t.list {
 			j.tell(ticketChange{t.action, id})
-			document.Set(ticketState(j.cib, id), t.attr, t.value)
+			update(j.cib, ticketState(j.cib, id), t.attr, t.value)
 		}
 	}
 	for _, spec := range i.Ops {
@@ -93,12 +93,13 @@ func (j *injector) nodes(i *Injections) error {
 			if err != nil {
 				return err
 			}
-			setState(e, t.up)
-			switch t.action {
-			case "Offline":
-				dropHistory(e)
-			case "Failing":
-				document.Set(e, "in_ccm", "false")
+			state := stateOf(t.up, "crm_simulate")
+			if t.action == "Failing" {
+				state[1] = "false" // in_ccm
+			}
+			update(j.cib, e, state...)
+			if t.action == "Offline" {
+				dropHistory(j.cib, e)
 			}
 		}
 	}
@@ -111,6 +112,7 @@ func (j *injector) state(name string) (*etree.Element, error) {
 		nodes := document.Section(j.cib, "nodes")
 		if document.ChildWith(nodes, "node", "uname", name) == nil {
 			document.Add(nodes, "node", "id", name, "uname", name)
+			reconfigured(j.cib)
 		}
 	}
 	uuid := ""
@@ -130,7 +132,10 @@ func setOption(cib *etree.Element, name, value string) {
 	config := document.Section(cib, "crm_config")
 	for p := range document.All(config, "nvpair") {
 		if document.Get(p, "name") == name {
-			document.Set(p, "value", value)
+			if document.Get(p, "value") != value {
+				document.Set(p, "value", value)
+				reconfigured(cib)
+			}
 			return
 		}
 	}
@@ -140,6 +145,7 @@ func setOption(cib *etree.Element, name, value string) {
 		set = document.Add(config, "cluster_property_set", "id", bootstrap)
 	}
 	document.Add(set, "nvpair", "id", bootstrap+"-"+name, "name", name, "value", value)
+	reconfigured(cib)
 }
 
 func ticketState(cib *etree.Element, id string) *etree.Element {
@@ -207,6 +213,7 @@ func (j *injector) op(spec string) error {
 		Resource: document.ID(h), Task: task, IntervalMS: interval, RC: rc, CallID: nextCall(h), Node: node, At: j.now,
 		Reason: "Simulated action result",
 	})
+	updated(j.cib)
 	return nil
 }
 

@@ -35,6 +35,7 @@ func NodeState(cib *etree.Element, name, uuid string) *etree.Element {
 			uuid = document.ID(n)
 		}
 	}
+	updated(cib)
 	if n := document.ChildWith(st, "node_state", "id", uuid); n != nil {
 		document.Set(n, "uname", name)
 		return n
@@ -42,16 +43,36 @@ func NodeState(cib *etree.Element, name, uuid string) *etree.Element {
 	return document.Add(st, "node_state", "id", uuid, "uname", name)
 }
 
-// setState marks a node as a member or as gone.
-func setState(n *etree.Element, up bool) {
-	v := [4]string{"false", "offline", "down", "down"}
+// updated counts a change of the state in the version of the CIB, as cibd does.
+func updated(cib *etree.Element) {
+	admin, epoch, updates := document.Versions(cib)
+	document.SetVersions(cib, admin, epoch, updates+1)
+}
+
+// reconfigured counts a change of the configuration.
+func reconfigured(cib *etree.Element) {
+	admin, epoch, _ := document.Versions(cib)
+	document.SetVersions(cib, admin, epoch+1, 0)
+}
+
+// update sets attributes and counts it as one change where any is new.
+func update(cib, e *etree.Element, pairs ...string) {
+	changed := false
+	for i := 0; i+1 < len(pairs); i += 2 {
+		changed = changed || document.Get(e, pairs[i]) != pairs[i+1]
+		document.Set(e, pairs[i], pairs[i+1])
+	}
+	if changed {
+		updated(cib)
+	}
+}
+
+// stateOf gives the attributes of a node that is a member, or is gone.
+func stateOf(up bool, origin string) []string {
 	if up {
-		v = [4]string{"true", "online", "member", "member"}
+		return []string{"in_ccm", "true", "crmd", "online", "join", "member", "expected", "member", "crm-debug-origin", origin}
 	}
-	for i, name := range []string{"in_ccm", "crmd", "join", "expected"} {
-		document.Set(n, name, v[i])
-	}
-	document.Set(n, "crm-debug-origin", "crm_simulate")
+	return []string{"in_ccm", "false", "crmd", "offline", "join", "down", "expected", "down", "crm-debug-origin", origin}
 }
 
 // An Op is a result to record.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/beevik/etree"
 
+	"github.com/quorate/quorate/cib/attrs"
 	"github.com/quorate/quorate/cib/document"
 	"github.com/quorate/quorate/cib/opdigest"
 	"github.com/quorate/quorate/pengine/status"
@@ -117,12 +118,15 @@ func (r *Run) fence(a *graph.Action) {
 		return
 	}
 	n := r.history.node(a.OnNode, "")
-	setState(n.state, false)
-	n.drop()
+	update(r.CIB, n.state, stateOf(false, "simulate_fencing_action")...)
+	n.drop(r.CIB)
 }
 
-func dropHistory(n *etree.Element) {
+func dropHistory(cib, n *etree.Element) {
 	for _, tag := range []string{"lrm", "transient_attributes"} {
+		if document.Child(n, tag) != nil {
+			updated(cib)
+		}
 		for e := document.Child(n, tag); e != nil; e = document.Child(n, tag) {
 			n.RemoveChild(e)
 		}
@@ -163,6 +167,7 @@ func (r *Run) operate(a *graph.Action) {
 		Resource: p.ID, Task: a.Operation, IntervalMS: uint(interval), RC: rc, TargetRC: target, CallID: nextCall(h),
 		Node: a.OnNode, Params: parameters(a), At: r.Now, Reason: "User-injected result",
 	})
+	updated(r.CIB)
 }
 
 // parameters are the attributes of an action of which its record is made: of
@@ -237,5 +242,5 @@ func setAttr(n *etree.Element, name, value string) {
 		document.Set(p, "value", value)
 		return
 	}
-	document.Add(set, "nvpair", "id", id+"-"+name, "name", name, "value", value)
+	document.Add(set, "nvpair", "id", attrs.SanitizeID(document.ID(set)+"-"+name), "name", name, "value", value)
 }
