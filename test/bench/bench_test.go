@@ -14,6 +14,9 @@ import (
 	"github.com/quorate/quorate/test/bench"
 )
 
+// aMoment is the time of all decisions.
+var aMoment = time.Unix(1, 0)
+
 // text generates a case's CIB.
 func text(b *testing.B, c bench.Case) []byte {
 	b.Helper()
@@ -34,9 +37,9 @@ func BenchmarkSchedule(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				r, err := sched.Schedule(sched.Input{CIB: root, Now: time.Unix(1, 0), Sanitized: true})
-				if err != nil || (len(r.Graph.Synapses) == 0) != c.Running() {
-					b.Fatalf("not the decision that was expected: %v", err)
+				r, err := sched.Schedule(sched.Input{CIB: root, Now: aMoment, Sanitized: true})
+				if err != nil || len(r.Graph.Synapses) == 0 {
+					b.Fatalf("no decision: %v", err)
 				}
 			}
 		})
@@ -55,8 +58,8 @@ func BenchmarkSimulate(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				r, err := simulate.Simulate(root, simulate.Options{Clock: time.Unix(1, 0), Simulate: true, Pending: true, Sanitized: true})
-				if err != nil || !r.Complete {
+				r, err := simulate.Simulate(root, simulate.Options{Now: aMoment, Clock: aMoment, Simulate: true, Pending: true, Sanitized: true})
+				if err != nil || !r.Complete || len(r.Result.Graph.Synapses) == 0 {
 					b.Fatalf("not carried out: %v", err)
 				}
 			}

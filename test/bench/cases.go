@@ -35,9 +35,6 @@ var Cases = []Case{
 	{"16Nodes1000Clones", "--nodes 16 --clones 1000"},
 }
 
-// Running tells whether the cluster has nothing left to do.
-func (c Case) Running() bool { return strings.Contains(c.Args, "running") }
-
 // Generate writes the case's CIB into a file of the benchmark's own. root is the
 // folder of the module.
 func (c Case) Generate(b *testing.B, root string) (path string) {
