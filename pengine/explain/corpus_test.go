@@ -22,7 +22,7 @@ const corpusDir = "../../../shared/conformance/scheduler"
 const (
 	wantHold    = 95 // of the answers, those of which everything holds
 	wantCauses  = 95 // of the questions, those with a cause
-	wantChanges = 80 // of the questions, those with a change
+	wantChanges = 90 // of the questions, those with a change
 )
 
 // Unless EXPLAIN_EVERY says otherwise, only every so many questions of a case are asked.
