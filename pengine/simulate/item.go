@@ -170,9 +170,34 @@ func (t Timing) XML() *etree.Element {
 }
 
 // scoreLine is one line of scores or capacities.
-type scoreLine sched.Line
+type scoreLine struct {
+	sched.Line
 
-func (l scoreLine) Text() string { return ScoreLine(sched.Line(l)) }
+	order order
+}
+
+func (l scoreLine) Text() string {
+	switch l.Kind {
+	case sched.LinePromotion:
+		if l.Node == "none" {
+			return fmt.Sprintf("%s promotion score (inactive): %s", l.Resource, l.Score)
+		}
+		return fmt.Sprintf("%s promotion score on %s: %s", l.Resource, l.Node, l.Score)
+	case sched.LineCapacity:
+		return fmt.Sprintf("%s: %s capacity:%s", l.Where, l.Node, l.values())
+	case sched.LineUtilization:
+		return fmt.Sprintf("%s: %s utilization on %s:%s", l.Where, l.Resource, l.Node, l.values())
+	}
+	return fmt.Sprintf("%s: %s allocation score on %s: %s", l.Where, l.Resource, l.Node, l.Score)
+}
+
+func (l scoreLine) values() string {
+	var b strings.Builder
+	for _, k := range l.order.keys(l.Values) {
+		b.WriteString(" " + k + "=" + l.Values[k])
+	}
+	return b.String()
+}
 
 func (l scoreLine) XML() *etree.Element {
 	switch l.Kind {
@@ -183,16 +208,16 @@ func (l scoreLine) XML() *etree.Element {
 		}
 		return e
 	case sched.LineCapacity:
-		return withValues(document.New("capacity", "node", l.Node, "comment", l.Where), l.Values)
+		return l.withValues(document.New("capacity", "node", l.Node, "comment", l.Where))
 	case sched.LineUtilization:
-		return withValues(document.New("utilization", "resource", l.Resource, "node", l.Node, "function", l.Where), l.Values)
+		return l.withValues(document.New("utilization", "resource", l.Resource, "node", l.Node, "function", l.Where))
 	}
 	return document.New("node_weight", "function", l.Where, "node", l.Node, "score", l.Score.String(), "id", l.Resource)
 }
 
-func withValues(e *etree.Element, values map[string]string) *etree.Element {
-	for _, k := range sortedKeys(values) {
-		document.Add(e, k).SetText(values[k])
+func (l scoreLine) withValues(e *etree.Element) *etree.Element {
+	for _, k := range l.order.keys(l.Values) {
+		document.Add(e, k).SetText(l.Values[k])
 	}
 	return e
 }

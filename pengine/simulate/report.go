@@ -6,7 +6,6 @@ package simulate
 import (
 	"sort"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/beevik/etree"
@@ -24,14 +23,6 @@ func sortedKeys(m map[string]string) []string {
 	}
 	sort.Strings(keys)
 	return keys
-}
-
-func values(m map[string]string) string {
-	var b strings.Builder
-	for _, k := range sortedKeys(m) {
-		b.WriteString(" " + k + "=" + m[k])
-	}
-	return b.String()
 }
 
 // Options are what crm_simulate is asked for.
@@ -252,8 +243,9 @@ func (s *simulation) scores(lines []sched.Line) {
 	default:
 		s.out.Begin(partUtilization)
 	}
+	kinds := newOrder(s.cib)
 	for _, l := range lines {
-		s.out.Item(scoreLine(l))
+		s.out.Item(scoreLine{l, kinds})
 	}
 	s.out.End()
 }
