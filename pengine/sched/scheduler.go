@@ -106,7 +106,7 @@ func newScheduler(c *status.Cluster, in Input) *scheduler {
 	for _, r := range c.Resources {
 		s.rscs = append(s.rscs, s.wrap(r, nil))
 	}
-	for _, r := range s.of { //nolint:maprange // each entry on its own
+	for _, r := range s.of { // any order: each resource on its own
 		if r.Launcher != nil {
 			r.launcher = s.of[r.Launcher]
 		}

@@ -25,7 +25,7 @@ func keysOf(m map[string]string) []string {
 		return nil
 	}
 	keys := make([]string, 0, len(m))
-	for k := range m {
+	for k := range m { // any order: they are sorted below
 		keys = append(keys, k)
 	}
 	sort.Strings(keys)

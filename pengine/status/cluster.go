@@ -248,7 +248,7 @@ func (c *Cluster) unpackTags(tags *etree.Element) {
 
 func sortedKeys[V any](m map[string]V) []string {
 	keys := make([]string, 0, len(m))
-	for k := range m {
+	for k := range m { // any order: they are sorted below
 		keys = append(keys, k)
 	}
 	sort.Strings(keys)

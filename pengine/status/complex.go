@@ -202,12 +202,12 @@ func (c *Cluster) metaAttributes(r *Resource) {
 	for p := r.Parent; p != nil; p = p.Parent {
 		rule.Blocks(p.XML, "meta_attributes", "", in, held)
 	}
-	for k, v := range held {
+	for k, v := range held { // any order: each name on its own
 		add(k, v)
 	}
 	rule.Blocks(c.rscDefaults, "meta_attributes", "", in, r.Meta)
 	if r.Parent != nil {
-		for k, v := range r.Parent.Meta {
+		for k, v := range r.Parent.Meta { // any order: each name on its own
 			add(k, v)
 		}
 	}

@@ -38,7 +38,7 @@ type Digest struct {
 func (c *Cluster) digest(r *Resource, n *Node, task string, intervalMS uint, op *etree.Element, secure bool) *Digest {
 	d := &Digest{Params: map[string]string{}}
 	add := func(m map[string]string, meta bool) {
-		for k, v := range m {
+		for k, v := range m { // any order: names that become one are no parameters
 			if meta {
 				if strings.ContainsAny(k, "#:") {
 					continue
@@ -91,7 +91,7 @@ func (c *Cluster) secureDigest(r *Resource, op *etree.Element, all, params map[s
 	}
 	old := copyMap(params)
 	if hasCap(document.Get(r.XML, "class"), capFenceParams) {
-		for k := range old {
+		for k := range old { // any order: each name on its own
 			if strings.HasPrefix(k, "pcmk_") || k == "provides" || k == "stonith-timeout" {
 				delete(old, k)
 			}

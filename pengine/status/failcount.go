@@ -59,7 +59,7 @@ func failAttr(attr, prefix, name string, unique bool) bool {
 // name begins: mostly none.
 func (n *Node) failAttrs(name string) []string {
 	var out []string
-	for k := range n.Attrs {
+	for k := range n.Attrs { // any order: they are sorted below
 		rest, count := strings.CutPrefix(k, "fail-count-")
 		if !count {
 			last := false
@@ -77,7 +77,7 @@ func (n *Node) failAttrs(name string) []string {
 
 // HasFailCounts tells whether anything failed on the node.
 func (n *Node) HasFailCounts() bool {
-	for k := range n.Attrs {
+	for k := range n.Attrs { // any order: one is enough
 		if strings.HasPrefix(k, "fail-count-") {
 			return true
 		}
