@@ -88,6 +88,19 @@ func Simulate(cib *etree.Element, o Options) (*Report, error) {
 	return rep, err
 }
 
+// Profile only schedules, and tells the scores that are asked for.
+func Profile(cib *etree.Element, o Options) error {
+	s := &simulation{Options: o, cib: cib, out: o.Out}
+	s.Quiet = o.Quiet || o.Date == "" // the time in the document is not told
+	s.effective()
+	res, err := s.decide()
+	if err != nil {
+		return err
+	}
+	s.items(res.Scores)
+	return nil
+}
+
 // run goes through the steps: current state, events, decision, transition,
 // state after it.
 func (s *simulation) run(rep *Report) error {
@@ -210,10 +223,7 @@ func (s *simulation) tell(i Item) {
 }
 
 func (s *simulation) schedule(rep *Report) error {
-	res, err := sched.Schedule(sched.Input{
-		CIB: s.cib, Now: s.now, Sanitized: s.Sanitized, Scores: s.Scores, Utilization: s.Utilization, TransitionID: 1,
-		FeatureSet: featureSet,
-	})
+	res, err := s.decide()
 	if err != nil {
 		return err
 	}
@@ -233,6 +243,13 @@ func (s *simulation) schedule(rep *Report) error {
 	return nil
 }
 
+func (s *simulation) decide() (*sched.Result, error) {
+	return sched.Schedule(sched.Input{
+		CIB: s.cib, Now: s.now, Sanitized: s.Sanitized, Scores: s.Scores, Utilization: s.Utilization, TransitionID: 1,
+		FeatureSet: featureSet,
+	})
+}
+
 func (s *simulation) scores(lines []sched.Line) {
 	s.space()
 	switch {
@@ -243,11 +260,15 @@ func (s *simulation) scores(lines []sched.Line) {
 	default:
 		s.out.Begin(partUtilization)
 	}
+	s.items(lines)
+	s.out.End()
+}
+
+func (s *simulation) items(lines []sched.Line) {
 	kinds := newOrder(s.cib)
 	for _, l := range lines {
 		s.out.Item(scoreLine{l, kinds})
 	}
-	s.out.End()
 }
 
 // carryOut does what was decided. It is false where the decision could not be

@@ -487,3 +487,40 @@ func TestWrongUseIsRefusedAsTheClassicToolDoes(t *testing.T) {
 		})
 	}
 }
+
+// durationPattern is a time that a run took.
+var durationPattern = regexp.MustCompile(`[0-9]+\.[0-9]+( secs|")`)
+
+// TestProfilesHaveTheClassicShape compares all but the times.
+func TestProfilesHaveTheClassicShape(t *testing.T) {
+	real := needReal(t)
+	files, err := filepath.Glob(filepath.Join(corpusXML, "simple*.xml"))
+	if err != nil || len(files) == 0 {
+		t.Skip("no conformance corpus beside the module")
+	}
+	dir := t.TempDir()
+	for i, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := fmt.Sprintf("state-%d%s", i, []string{".xml", ".bak", ".XML"}[i%3])
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range [][]string{
+		{"-P", dir}, {"-P", dir, "-N", "2"}, {"--profile", dir, "--output-as=xml"}, {"-P", dir, "-N", "0"}, {"-P", dir, "-t", "2031-01-01"},
+		{"-P", dir, "-Q"}, {"-P", dir, "-s"},
+	} {
+		var want, got answer
+		var wantOut, wantErr, gotOut, gotErr bytes.Buffer
+		want.Code = runReal(t, real, args, nil, &wantOut, &wantErr)
+		got.Code = runOurs(args, nil, &gotOut, &gotErr)
+		mask := func(s string) string { return durationPattern.ReplaceAllString(maskRequest(s), "TIME$1") }
+		want.Stdout, got.Stdout = mask(wantOut.String()), mask(gotOut.String())
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%s: -classic +ours\n%s", strings.Join(args[2:], " "), d)
+		}
+	}
+}

@@ -55,19 +55,13 @@ func (f *flags) profileFile(stdio *cli.IO, path string) {
 		stdio.Errorf("crm_simulate: %s: %s\n", path, err)
 		return
 	}
-	o := f.o
-	o.Process, o.Simulate, o.Quiet, o.Out = true, false, true, nil
 	if root, err = simulate.Prepare(root, func(line string) { stdio.Errorf("%s\n", line) }); err != nil {
 		return
 	}
 	for range f.repeat {
-		rep, err := simulate.Simulate(document.Clone(root), o)
-		if err != nil {
+		if err := simulate.Profile(root, f.o); err != nil {
 			stdio.Errorf("crm_simulate: %s: %s\n", path, err)
 			return
-		}
-		for line := range strings.Lines(rep.Text) {
-			f.o.Out.Info(strings.TrimSuffix(line, "\n"))
 		}
 	}
 	f.o.Out.Item(simulate.Timing{File: path, Seconds: time.Since(begin).Seconds()})
