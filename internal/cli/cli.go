@@ -34,6 +34,9 @@ type Tool struct {
 	// Dir is where make install puts the tool's link: "" is the folder of the
 	// operator tools, NoLink none, else a folder under /usr.
 	Dir string
+	// Computes tells that the tool looks at nothing but its computation, so that
+	// a signal is to end it at once.
+	Computes bool
 	// Run carries the tool out; args are without the name. It returns the exit
 	// code.
 	Run func(ctx context.Context, io *IO, args []string) int

@@ -27,7 +27,7 @@ const apiVersion = "2.42"
 // Tools lists the tools of this package.
 func Tools() []cli.Tool {
 	return []cli.Tool{
-		{Name: "crm_simulate", Short: "show what the cluster would do", Run: runSimulate},
+		{Name: "crm_simulate", Short: "show what the cluster would do", Computes: true, Run: runSimulate},
 	}
 }
 
