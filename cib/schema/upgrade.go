@@ -88,6 +88,9 @@ func Upgrade(root *etree.Element, to string) (Upgraded, error) {
 // climb goes through the schemas. It gives the newest one that the CIB came to,
 // -1 for none.
 func (u *Upgraded) climb(at, last version) (best version, err error) {
+	if at >= v30 && valid(u.CIB, last) {
+		return last, nil // within the series 3 schemas only get wider
+	}
 	best = -1
 	for v := at; v <= last; v++ {
 		if !valid(u.CIB, v) {

@@ -510,8 +510,13 @@ func TestProfilesHaveTheClassicShape(t *testing.T) {
 		}
 	}
 	for _, args := range [][]string{
-		{"-P", dir}, {"-P", dir, "-N", "2"}, {"--profile", dir, "--output-as=xml"}, {"-P", dir, "-N", "0"}, {"-P", dir, "-t", "2031-01-01"},
-		{"-P", dir, "-Q"}, {"-P", dir, "-s"},
+		{"-P", dir},
+		{"-P", dir, "-N", "2"},
+		{"--profile", dir, "--output-as=xml"},
+		{"-P", dir, "-N", "0"},
+		{"-P", dir, "-t", "2031-01-01"},
+		{"-P", dir, "-Q"},
+		{"-P", dir, "-s"},
 	} {
 		var want, got answer
 		var wantOut, wantErr, gotOut, gotErr bytes.Buffer
