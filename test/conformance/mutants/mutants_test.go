@@ -44,6 +44,10 @@ const (
 	diffLines = 40
 )
 
+// fatalAssertion is what the real program says where its own state is broken; it
+// goes on from some of these.
+const fatalAssertion = "Triggered fatal assertion"
+
 // theDate is the time of the states that have none.
 const theDate = "2026-07-15 12:00:00Z"
 
@@ -157,6 +161,7 @@ type hunt struct {
 	equal   int        // in decisions and graph
 	all     int        // in everything
 	refused int
+	lenient int // refused by the real one only
 	crashed int
 	varying int
 	differ  map[string]int
@@ -221,10 +226,18 @@ func (h *hunt) compare(seed uint64, root *etree.Element, worker int) (want, got 
 	b := h.base(seed)
 	file := h.file(root, worker)
 	want = h.runReal(b, file, worker)
-	if want.code == codeInvalid || want.code < 0 || want.code >= 128 {
+	if want.code < 0 || want.code >= 128 {
 		return want, got, nil
 	}
 	got = h.runOurs(b, file, worker)
+	if want.code == codeInvalid {
+		if got.code != codeInvalid {
+			h.mu.Lock()
+			h.lenient++
+			h.mu.Unlock()
+		}
+		return want, got, nil
+	}
 	return want, got, differences(want, got)
 }
 
@@ -264,6 +277,9 @@ func (h *hunt) run(b *base, file string, worker int, program func(args []string,
 	code := program(args, &out)
 	dotText, _ := os.ReadFile(dot)
 	expText, _ := os.ReadFile(exp)
+	if strings.Contains(out.String(), fatalAssertion) {
+		code = -1
+	}
 	summary, scores := view.Split(out.String())
 	return outcome{code: code, text: out.String(), parts: map[string][]string{
 		"code": {strconv.Itoa(code)}, "decisions": view.Decisions(summary), "summary": view.Squeeze(summary),
@@ -351,8 +367,8 @@ func (h *hunt) report(t *testing.T) {
 		t.Fatal("no state was compared")
 	}
 	share := func(n int) float64 { return 100 * float64(n) / float64(h.tried) }
-	t.Logf("%d states compared: %d (%.2f%%) equal in decisions and graph, %d (%.2f%%) in all; refused by the real program's schemas %d, crashed it %d, not the same twice %d",
-		h.tried, h.equal, share(h.equal), h.all, share(h.all), h.refused, h.crashed, h.varying)
+	t.Logf("%d states compared: %d (%.2f%%) equal in decisions and graph, %d (%.2f%%) in all; refused by the real program's schemas %d (by ours not %d), crashed it %d, not the same twice %d",
+		h.tried, h.equal, share(h.equal), h.all, share(h.all), h.refused, h.lenient, h.crashed, h.varying)
 	for _, k := range kinds {
 		t.Logf("%-9s equal in %.2f%%", k, share(h.tried-h.differ[k]))
 	}

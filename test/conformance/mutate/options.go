@@ -88,7 +88,7 @@ var operationOptions = []option{
 	{"timeout", []string{"10s", "20s", "60000ms", "2min"}},
 	{"on-fail", []string{"ignore", "block", "stop", "restart", "fence", "standby", "restart-container", "demote"}},
 	{"role", []string{"Promoted", "Unpromoted", "Started", "Stopped", "Master", "Slave"}},
-	{"interval-origin", []string{"2026-01-01 00:00:00Z", "2026-07-15 11:59:55Z", "12:00"}},
+	{"interval-origin", []string{"2026-01-01 00:00:00Z", "2026-07-15 11:59:55Z"}},
 	{"start-delay", []string{"0", "10s", "1min"}},
 	{"enabled", []string{"true", "false"}},
 	{"record-pending", []string{"true", "false"}},

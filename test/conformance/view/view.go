@@ -31,9 +31,12 @@ func Set(s string) []string {
 
 var functionName = regexp.MustCompile(`^\*?\w+:`)
 
-// Scores are score lines without the function that each was printed by.
+// Scores are the score lines of a text without the function that each was
+// printed by. What else is told between them is left out.
 func Scores(s string) []string {
-	out := Squeeze(s)
+	out := slices.DeleteFunc(Squeeze(s), func(l string) bool {
+		return !strings.Contains(l, "scoreon") && !strings.Contains(l, "score(inactive)")
+	})
 	for i := range out {
 		out[i] = functionName.ReplaceAllString(out[i], "")
 	}
