@@ -407,6 +407,10 @@ func (s *scheduler) takeIntents() {
 	s.c.Intents = nil // what follows may demand more, and takes that itself
 	for _, i := range list {
 		r := s.of[i.Rsc]
+		unmanaged := i.Managed && !r.Is(status.Managed)
+		if unmanaged {
+			r.Set(status.Managed) // as it was then
+		}
 		switch i.Kind {
 		case status.IntentFence:
 			s.fenceOp(i.Node, "", true, i.Reason, i.PriorityDelay)
@@ -429,6 +433,9 @@ func (s *scheduler) takeIntents() {
 			}
 		case status.IntentDeleteHistory:
 			r.act(taskLRMDelete, i.Node, false)
+		}
+		if unmanaged {
+			r.Clear(status.Managed)
 		}
 	}
 }

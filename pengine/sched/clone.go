@@ -252,25 +252,4 @@ func sortByNumber(list []*rsc) {
 	slices.SortStableFunc(list, func(a, b *rsc) int { return a.number - b.number })
 }
 
-func sortInstances(list []*rsc) { mergeSort(list, compareInstances) }
-
-// mergeSort sorts stably with the comparisons of a list merge sort, whose
-// results with an order that is not transitive differ from other sorts'.
-func mergeSort(list []*rsc, cmp func(a, b *rsc) int) {
-	if len(list) < 2 {
-		return
-	}
-	// The list is cut in halves, the first one the smaller where it is odd.
-	mid := len(list) / 2
-	a := append([]*rsc(nil), list[:mid]...)
-	b := append([]*rsc(nil), list[mid:]...)
-	mergeSort(a, cmp)
-	mergeSort(b, cmp)
-	for i := range list {
-		if len(b) == 0 || len(a) > 0 && cmp(a[0], b[0]) <= 0 {
-			list[i], a = a[0], a[1:]
-		} else {
-			list[i], b = b[0], b[1:]
-		}
-	}
-}
+func sortInstances(list []*rsc) { status.MergeSort(list, compareInstances) }

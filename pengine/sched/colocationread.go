@@ -109,9 +109,11 @@ func (s *scheduler) colocateSet(set *etree.Element, c colocation, inf opt) {
 		}
 		return
 	}
-	for i, r := range list {
-		for _, other := range list[:i] {
-			if other.ID == r.ID {
+	for _, r := range list {
+		for ref := range document.Children(set, "resource_ref") {
+			id := document.ID(ref)
+			other := s.resource(id)
+			if id == r.ID || other == nil {
 				break
 			}
 			c.dependent, c.primary = r, other
@@ -128,18 +130,13 @@ func (s *scheduler) colocateSets(set1, set2 *etree.Element, c colocation, inf op
 	v1, has1 := document.Lookup(set1, "role")
 	v2, has2 := document.Lookup(set2, "role")
 	role1, role2 := opt{v1, has1}, opt{v2, has2}
-	list1, ok1 := s.refs(set1)
-	list2, ok2 := s.refs(set2)
-	if v, given := boolAttr(set1, "sequential"); (!given || v) && len(list1) > 0 {
-		list1 = list1[:1]
-	} else if !ok1 && len(list1) == 0 {
+	list1, ok := s.sideOfSet(set1, false)
+	if !ok {
 		return
 	}
-	if v, given := boolAttr(set2, "sequential"); (!given || v) && len(list2) > 0 {
-		if !ok2 {
-			return
-		}
-		list2 = list2[len(list2)-1:]
+	list2, ok := s.sideOfSet(set2, true)
+	if !ok {
+		return
 	}
 	for _, a := range list1 {
 		for _, b := range list2 {
@@ -147,4 +144,31 @@ func (s *scheduler) colocateSets(set1, set2 *etree.Element, c colocation, inf op
 			s.colocate(c, role1, role2, inf, a)
 		}
 	}
+}
+
+// sideOfSet gives the members of a set that count for another set: of a
+// sequential one the first or the last, else all that exist.
+func (s *scheduler) sideOfSet(set *etree.Element, last bool) (list []*rsc, ok bool) {
+	var ids []string
+	for ref := range document.Children(set, "resource_ref") {
+		ids = append(ids, document.ID(ref))
+	}
+	v, given := boolAttr(set, "sequential")
+	sequential := (!given || v) && len(ids) > 0
+	if sequential && last {
+		ids = ids[len(ids)-1:]
+	} else if sequential {
+		ids = ids[:1]
+	}
+	for _, id := range ids {
+		if r := s.resource(id); r != nil {
+			list = append(list, r)
+			continue
+		}
+		s.errorf(document.ID(set) + ": no resource found for " + id)
+		if sequential {
+			return nil, false
+		}
+	}
+	return list, true
 }

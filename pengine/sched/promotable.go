@@ -195,7 +195,7 @@ func (r *rsc) sortPromotable() {
 			}
 		}
 	}
-	mergeSort(r.children, func(a, b *rsc) int {
+	status.MergeSort(r.children, func(a, b *rsc) int {
 		if a.promotionPriority != b.promotionPriority {
 			return better(a.promotionPriority > b.promotionPriority)
 		}

@@ -201,7 +201,7 @@ func (s *scheduler) sortResources() {
 		}
 		return -infinity
 	}
-	mergeSort(s.rscs, func(a, b *rsc) int {
+	status.MergeSort(s.rscs, func(a, b *rsc) int {
 		if a.Priority != b.Priority {
 			return better(a.Priority > b.Priority)
 		}
@@ -222,7 +222,7 @@ func (s *scheduler) sortResources() {
 }
 
 func (s *scheduler) sortPlaces(list []*alloc, preferred *node) {
-	sort.SliceStable(list, func(i, j int) bool { return s.compare(list[i], list[j], preferred) < 0 })
+	status.MergeSort(list, func(a, b *alloc) int { return s.compare(a, b, preferred) })
 }
 
 // loadStopped is the point at which all that leaves a node has left it.

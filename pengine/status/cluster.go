@@ -90,6 +90,9 @@ type Intent struct {
 	// PriorityDelay asks for priority-fencing-delay; AfterRemoteFencing orders a
 	// clearing after the fencing of the remote node that Rsc connects.
 	PriorityDelay, AfterRemoteFencing bool
+	// Managed tells whether Rsc was managed when the demand was made; a node in
+	// maintenance takes that away only once the resource is known to run there.
+	Managed bool
 }
 
 // A ParamCheck is a comparison of parameters that has to wait until resources
@@ -192,9 +195,13 @@ func appendOnce(list []string, s string) []string {
 }
 
 func (c *Cluster) intend(i Intent) {
-	switch i.Kind {
+	i.Managed = i.Rsc != nil && i.Rsc.Is(Managed)
+	switch n := i.Node; i.Kind {
 	case IntentStop:
 		i.Rsc.stopIntended = true
+		if i.Managed && !n.Online && !n.Unclean && (!n.IsGuest() || n.RemoteReset) {
+			defer c.FenceNode(n, "stop is unrunnable", false)
+		}
 	case IntentStopOptional:
 		if !i.Rsc.stopIntended {
 			return // there is no stop yet that could be optional

@@ -105,7 +105,7 @@ func (c *Cluster) unpackResourceHistory(n *Node, e *etree.Element) *Resource {
 
 // SortOps sorts history entries by age, the oldest first.
 func SortOps(ops []*etree.Element) {
-	mergeSort(ops, NewerOp)
+	MergeSort(ops, NewerOp)
 }
 
 // NewerOp orders two history entries by age: above 0 where a is newer.

@@ -365,6 +365,6 @@ func (r *Resource) addScore(n *Node, s Score, why string) {
 func (r *Resource) banEverywhere(why string) {
 	r.Allowed = Places{}
 	for _, n := range r.Cluster.Nodes {
-		r.Allowed.put(n, Allowed{Score: -Infinity, Why: []Reason{{-Infinity, why}}})
+		r.Allowed.put(n, Allowed{Score: -Infinity, Probe: n.BaseProbe, Why: []Reason{{-Infinity, why}}})
 	}
 }

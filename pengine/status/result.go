@@ -468,9 +468,19 @@ func (h *entry) failedSince(f *etree.Element) bool {
 	if f == nil || document.Get(f, "operation") != h.task || uintAttr(f, "interval") != h.intervalMS {
 		return false
 	}
-	mine, ok1 := leadingInt(document.Get(h.xml, "last-rc-change"))
-	theirs, ok2 := leadingInt(document.Get(f, "last-rc-change"))
+	mine, ok1 := changedAt(h.xml)
+	theirs, ok2 := changedAt(f)
 	return ok1 && ok2 && theirs >= mine
+}
+
+// changedAt is when the result of an entry last changed; one that does not say
+// counts as the oldest.
+func changedAt(op *etree.Element) (at int64, ok bool) {
+	v, has := document.Lookup(op, "last-rc-change")
+	if !has {
+		return 0, true
+	}
+	return leadingInt(v)
 }
 
 // FailedProbe finds a probe that says that the resource cannot be on the node.

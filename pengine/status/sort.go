@@ -3,18 +3,18 @@
 
 package status
 
-// mergeSort sorts by halves, the shorter half first. Where the order is one,
+// MergeSort sorts by halves, the shorter half first. Where the order is one,
 // every stable sort gives the same; the ages of history entries are none as soon
 // as one is under way (it is older than an entry of its own controller and newer
 // than one of another), and then the way of sorting decides. This is that of
 // GLib's lists, which the classic scheduler sorts.
-func mergeSort[T any](list []T, cmp func(a, b T) int) {
+func MergeSort[T any](list []T, cmp func(a, b T) int) {
 	if len(list) < 2 {
 		return
 	}
 	half := len(list) / 2
-	mergeSort(list[:half], cmp)
-	mergeSort(list[half:], cmp)
+	MergeSort(list[:half], cmp)
+	MergeSort(list[half:], cmp)
 	first := append(make([]T, 0, half), list[:half]...)
 	i, j := 0, half
 	for k := range list {

@@ -25,7 +25,7 @@ func TestSortingIsStable(t *testing.T) {
 		want := slices.Clone(list)
 		byKey := func(a, b item) int { return cmp.Compare(a.key, b.key) }
 		slices.SortStableFunc(want, byKey)
-		mergeSort(list, byKey)
+		MergeSort(list, byKey)
 		if !slices.Equal(list, want) {
 			t.Errorf("got %v, want %v", list, want)
 		}

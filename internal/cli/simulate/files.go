@@ -34,9 +34,10 @@ type textOutput struct {
 	out, err io.Writer
 }
 
-// Error implements [simulate.Output].
+// Error implements [simulate.Output]. As with the classic tool, a header without
+// anything below it comes after the errors where both go to the same place.
 func (t *textOutput) Error(line string) {
-	t.flush()
+	_, _ = io.WriteString(t.out, t.TakeItems())
 	_, _ = io.WriteString(t.err, line+"\n")
 }
 

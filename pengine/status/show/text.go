@@ -10,8 +10,9 @@ type Text struct {
 	// Plain drops headers and indentation, for programs that read the items.
 	Plain bool
 
-	b     strings.Builder
-	depth int
+	b       strings.Builder
+	depth   int
+	settled int // the length of b up to the last item
 }
 
 // Begin opens a list with a header.
@@ -35,6 +36,7 @@ func (t *Text) Item(line string) {
 		t.indent()
 	}
 	t.b.WriteString(line + "\n")
+	t.settled = t.b.Len()
 }
 
 // End closes a list.
@@ -53,5 +55,17 @@ func (t *Text) String() string { return t.b.String() }
 func (t *Text) Take() string {
 	s := t.b.String()
 	t.b.Reset()
+	t.settled = 0
 	return s
+}
+
+// TakeItems is Take of all up to the last item; a header or remark after that
+// stays.
+func (t *Text) TakeItems() string {
+	s := t.b.String()
+	settled := t.settled
+	t.b.Reset()
+	t.b.WriteString(s[settled:])
+	t.settled = 0
+	return s[:settled]
 }
