@@ -76,14 +76,22 @@ func (f *flags) read(ctx context.Context, stdio *cli.IO) (*etree.Element, error)
 func readLive(ctx context.Context, stdio *cli.IO) (*etree.Element, error) {
 	store, err := cibsource.Open(stdio)
 	if err != nil {
-		return nil, exit.Errorf(cibsource.Code(err), "Could not connect to the CIB: %s", err)
+		return nil, noLive(err)
 	}
 	defer store.Close()
 	root, err := cibsource.Read(ctx, store)
 	if err != nil {
-		return nil, exit.Errorf(cibsource.Code(err), "Could not query the CIB: %s", err)
+		return nil, noLive(err)
 	}
 	return root, nil
+}
+
+// noLive is the answer where the cluster does not give its CIB.
+func noLive(err error) error {
+	if code := cibsource.Code(err); code != exit.Disconnect {
+		return exit.Errorf(code, "Could not query the CIB: %s", err)
+	}
+	return exit.Errorf(exit.Disconnect, "Could not connect to the CIB: Transport endpoint is not connected\ncrm_simulate: %w", err)
 }
 
 // errTooLarge is the answer to a file beyond all measure.
