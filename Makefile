@@ -56,8 +56,10 @@ check: tools
 	GORACE=atexit_sleep_ms=0 $(GO) test -race -short $$($(GO) list ./... | grep -v /test/e2e)
 	$(MAKE) --no-print-directory verify
 
+# bench measures; QUORATE_REAL_SIMULATE names a crm_simulate to compare with, which
+# takes minutes.
 bench:
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m ./...
 
 # fuzz gives each parser and decoder a while: FUZZTIME=1m make fuzz.
 FUZZTIME ?= 10s

@@ -98,6 +98,10 @@ func (c *corpusCase) run(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var said strings.Builder
+	if root, err = simulate.Prepare(root, func(line string) { said.WriteString(line + "\n") }); err != nil {
+		t.Fatal(err, said.String())
+	}
 	o := simulate.Options{Now: time.Now(), Simulate: true, Pending: true, Sanitized: true}
 	for i := 0; i+1 < len(c.Args); i += 2 {
 		if c.Args[i] != "-t" {
@@ -127,8 +131,8 @@ func (c *corpusCase) run(t *testing.T) []string {
 			wrong = append(wrong, kind)
 		}
 	}
-	check("summary", first.Text, squeeze)
-	check("dot", simulate.Dot(second.Result.Picture(false)), lineSet)
+	check("summary", said.String()+first.Text, squeeze)
+	check("dot", simulate.Dot(second.Result.Picture(false, false)), lineSet)
 	check("exp", string(graph.Marshal(second.Result.Graph)), graphLines)
 	check("scores", second.Text, scoreLines)
 	return wrong

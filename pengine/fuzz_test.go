@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/quorate/quorate/cib/document"
 	"github.com/quorate/quorate/pengine/sched"
 	"github.com/quorate/quorate/pengine/simulate"
@@ -24,6 +26,11 @@ func FuzzSchedule(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
+	scenarios, err := filepath.Glob("testdata/scenarios/*/cib.xml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	seeds = append(seeds, scenarios...)
 	for _, name := range seeds {
 		text, err := os.ReadFile(name)
 		if err != nil {
@@ -50,4 +57,25 @@ func FuzzSchedule(f *testing.F) {
 			t.Fatalf("decided but not carried out: %v", err)
 		}
 	})
+}
+
+// FuzzWorlds lets the fuzzer choose what a random cluster, its troubles and its
+// damages are made of.
+func FuzzWorlds(f *testing.F) {
+	f.Fuzz(rapid.MakeFuzz(func(t *rapid.T) {
+		root := drawWorld(t)
+		for range rapid.IntRange(0, 3).Draw(t, "troubles") {
+			trouble(t, root)
+		}
+		for range rapid.IntRange(0, 6).Draw(t, "damages") {
+			damage(t, root)
+		}
+		r, err := sched.Schedule(sched.Input{CIB: root, Now: aMoment, Scores: true, Utilization: true, Trace: true})
+		if err != nil {
+			return
+		}
+		if _, err := graph.Parse(graph.Marshal(r.Graph)); err != nil {
+			t.Fatalf("the graph cannot be read back: %v", err)
+		}
+	}))
 }

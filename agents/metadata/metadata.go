@@ -47,7 +47,7 @@ type Parameter struct {
 	Required   bool
 	Unique     bool // or in a unique group
 	Reloadable bool
-	Private    bool
+	Private    bool // secret; before OCF 1.1, which cannot say so, by the usual names
 	Deprecated bool
 }
 
@@ -180,7 +180,7 @@ func (x xmlAgent) agent() Agent {
 			Name: p.Name, Short: pick(p.Short), Long: pick(p.Long),
 			Type: p.Content.Type, Default: p.Content.Default,
 			Required: truth(p.Required), Unique: truth(p.Unique) || p.UniqueGroup != "",
-			Reloadable: truth(p.Reloadable), Private: truth(p.Private),
+			Reloadable: truth(p.Reloadable), Private: a.private(p.Name, p.Private),
 			Deprecated: truth(p.Deprecated) || p.DeprecatedE != nil,
 		})
 	}
@@ -192,6 +192,17 @@ func (x xmlAgent) agent() Agent {
 		})
 	}
 	return a
+}
+
+// Modern tells whether the agent follows OCF 1.1 or later.
+func (a Agent) Modern() bool { return a.OCFVersion >= "1.1" }
+
+// private tells whether a parameter's value is secret.
+func (a Agent) private(name, attr string) bool {
+	if attr != "" || a.Modern() {
+		return truth(attr)
+	}
+	return name == "passwd" || name == "password" || name == "user"
 }
 
 // Supports tells whether the agent names the action.

@@ -341,7 +341,15 @@ func (w *writer) upgrade() error {
 	if with != "none" && schema.Known(with) && !schema.Older(with) {
 		return nil
 	}
-	document.Set(w.root, "validate-with", schema.Latest())
+	if with == "none" {
+		document.Set(w.root, "validate-with", schema.Latest())
+	} else {
+		up, err := schema.Upgrade(w.root, schema.Latest())
+		if err != nil {
+			return w.refuse(cib.CodeConfig, msgUpgrade+": "+err.Error()+listed(up.Faults))
+		}
+		w.root = up.CIB
+	}
 	a, _, _ := document.Versions(w.root)
 	document.SetVersions(w.root, a+1, 1, 0)
 	w.versioned = true

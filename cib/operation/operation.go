@@ -117,6 +117,7 @@ const (
 	msgInvalid = "Invalid argument"
 	msgOld     = "Update was older than existing configuration"
 	msgSchema  = "Update does not conform to the configured schema"
+	msgUpgrade = "Schema transform failed"
 	msgDiff    = "Application of update diff failed"
 )
 
@@ -268,8 +269,12 @@ func (w *writer) validate() error {
 	if len(faults) == 0 {
 		return nil
 	}
+	return w.refuse(cib.CodeConfig, msgSchema+listed(faults))
+}
+
+// listed gives each fault a line, as far as they are named.
+func listed(faults []schema.Fault) string {
 	var b strings.Builder
-	b.WriteString(msgSchema)
 	for i, f := range faults {
 		if i == maxReported {
 			fmt.Fprintf(&b, "\n  and %d more", len(faults)-i)
@@ -277,7 +282,7 @@ func (w *writer) validate() error {
 		}
 		b.WriteString("\n  " + f.String())
 	}
-	return w.refuse(cib.CodeConfig, b.String())
+	return b.String()
 }
 
 // maxReported bounds the faults that one refusal names.

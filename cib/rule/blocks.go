@@ -26,12 +26,20 @@ func Blocks(parent *etree.Element, tag, first string, in *Input, values Values) 
 		return
 	}
 	var blocks []*etree.Element
-	children := parent.ChildElements()
-	for _, c := range slices.Backward(children) {
-		if c.Tag == tag {
+	for _, t := range slices.Backward(parent.Child) {
+		if c, ok := t.(*etree.Element); ok && c.Tag == tag {
 			blocks = append(blocks, c)
 		}
 	}
+	if len(blocks) > 1 {
+		sortBlocks(blocks, first)
+	}
+	for _, b := range blocks {
+		block(b, in, values)
+	}
+}
+
+func sortBlocks(blocks []*etree.Element, first string) {
 	sort.SliceStable(blocks, func(i, j int) bool {
 		a, b := blocks[i], blocks[j]
 		if first != "" {
@@ -44,9 +52,6 @@ func Blocks(parent *etree.Element, tag, first string, in *Input, values Values) 
 		}
 		return blockScore(a) > blockScore(b)
 	})
-	for _, b := range blocks {
-		block(b, in, values)
-	}
 }
 
 func block(b *etree.Element, in *Input, values Values) {
@@ -56,8 +61,9 @@ func block(b *etree.Element, in *Input, values Values) {
 	if a := b.SelectElement("attributes"); a != nil {
 		b = a
 	}
-	for _, p := range b.ChildElements() {
-		if p.Tag != "nvpair" {
+	for _, t := range b.Child {
+		p, ok := t.(*etree.Element)
+		if !ok || p.Tag != "nvpair" {
 			continue
 		}
 		name, value := p.SelectAttr("name"), p.SelectAttr("value")

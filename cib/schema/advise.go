@@ -35,6 +35,7 @@ func Advise(root *etree.Element, lines document.Lines) []Fault {
 	for e := range document.All(document.Section(root, "constraints"), "") {
 		v.dangling(e, known)
 	}
+	v.members(root)
 	return v.faults
 }
 
@@ -46,6 +47,27 @@ func (v *validator) dangling(e *etree.Element, known map[string]bool) {
 	for _, name := range names {
 		if id, ok := document.Lookup(e, name); ok && !known[id] {
 			v.fault(e, fmt.Sprintf("%s=%q: there is no such resource", name, id))
+		}
+	}
+}
+
+// members checks that tags name something, and that references (id-ref) name
+// something of their own kind.
+func (v *validator) members(root *etree.Element) {
+	config := document.Child(root, "configuration")
+	kinds := map[string]string{}
+	for e := range document.All(config, "") {
+		if id := document.ID(e); id != "" && e.Tag != "obj_ref" && e.Tag != "resource_ref" {
+			kinds[id] = e.Tag
+		}
+	}
+	for e := range document.All(config, "") {
+		ref, ok := document.Lookup(e, "id-ref")
+		switch kind := kinds[ref]; {
+		case e.Tag == "obj_ref" && kinds[document.ID(e)] == "":
+			v.fault(e, fmt.Sprintf("id=%q: there is nothing of that id", document.ID(e)))
+		case ok && kind != "" && kind != e.Tag:
+			v.fault(e, fmt.Sprintf("id-ref %s refers to a %s", ref, kind))
 		}
 	}
 }

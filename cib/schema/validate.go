@@ -18,14 +18,6 @@ import (
 // MaxFaults bounds what one validation reports.
 const MaxFaults = 50
 
-// Names of the schemas, oldest first.
-var names = []string{
-	"pacemaker-1.0", "pacemaker-1.1", "pacemaker-1.2", "pacemaker-1.3", "pacemaker-2.0", "pacemaker-2.1", "pacemaker-2.2",
-	"pacemaker-2.3", "pacemaker-2.4", "pacemaker-2.5", "pacemaker-2.6", "pacemaker-2.7", "pacemaker-2.8", "pacemaker-2.9",
-	"pacemaker-2.10", "pacemaker-3.0", "pacemaker-3.1", "pacemaker-3.2", "pacemaker-3.3", "pacemaker-3.4", "pacemaker-3.5",
-	"pacemaker-3.6", "pacemaker-3.7", "pacemaker-3.8", "pacemaker-3.9", "pacemaker-3.10", "pacemaker-4.0",
-}
-
 // A Fault is one thing that is wrong, with its place.
 type Fault struct {
 	Line    int // 0 where it is not known
@@ -42,22 +34,10 @@ func (f Fault) String() string {
 	return fmt.Sprintf("element %s (%s): %s", f.Element, f.Path, f.Msg)
 }
 
-// Known tells whether a validate-with value names a schema, or is "none".
-func Known(name string) bool { return name == "none" || slices.Contains(names, name) }
-
-// Older tells whether the schema comes before Latest.
-func Older(name string) bool {
-	i, j := slices.Index(names, name), slices.Index(names, Latest())
-	return i >= 0 && i < j
-}
-
-// Latest is the schema that an upgrade leads to.
-func Latest() string { return document.DefaultSchema }
-
-// Validate gives what is wrong with a CIB, nil if nothing is. Lines may be nil.
-// With validate-with="none" nothing is wrong.
+// Validate gives what is wrong with a CIB by the schema that it names, nil if
+// nothing is. Lines may be nil. With validate-with="none" nothing is wrong.
 func Validate(root *etree.Element, lines document.Lines) []Fault {
-	v := validator{lines: lines, ids: map[string]*etree.Element{}}
+	v := validator{lines: lines, ids: map[string]*etree.Element{}, v: version(slices.Index(names, Latest()))}
 	if root.Tag != "cib" {
 		v.fault(root, "a CIB begins with the element cib")
 		return v.faults
@@ -65,11 +45,54 @@ func Validate(root *etree.Element, lines document.Lines) []Fault {
 	switch with, ok := document.Lookup(root, "validate-with"); {
 	case !ok:
 		v.fault(root, "attribute validate-with is missing")
-	case with == "none":
+	case with == unchecked:
 		return nil
 	case !Known(with):
 		v.fault(root, fmt.Sprintf("validate-with=%q names no known schema", with))
+	default:
+		v.v = version(slices.Index(names, with))
 	}
+	v.run(root)
+	return v.faults
+}
+
+// faultsBy gives what is wrong with a CIB by a schema that it need not name, no
+// more than most of it.
+func faultsBy(root *etree.Element, at version, most int) []Fault {
+	v := validator{ids: map[string]*etree.Element{}, v: at, most: most}
+	v.run(root)
+	return v.faults
+}
+
+// valid tells whether a schema allows a CIB.
+func valid(root *etree.Element, at version) bool { return len(faultsBy(root, at, 1)) == 0 }
+
+type validator struct {
+	v      version
+	lines  document.Lines
+	ids    map[string]*etree.Element
+	refs   []reference
+	faults []Fault
+	most   int // faults that are wanted, 0 for MaxFaults
+}
+
+type reference struct {
+	from *etree.Element
+	attr string
+	to   string
+}
+
+func (v *validator) fault(e *etree.Element, msg string) {
+	if !v.full() {
+		v.faults = append(v.faults, Fault{Line: v.lines[e], Element: e.FullTag(), Path: document.Path(e), Msg: msg})
+	}
+}
+
+func (v *validator) full() bool {
+	return len(v.faults) >= MaxFaults || v.most > 0 && len(v.faults) >= v.most
+}
+
+func (v *validator) run(root *etree.Element) {
 	for _, name := range []string{"admin_epoch", "epoch", "num_updates"} {
 		val, ok := document.Lookup(root, name)
 		if !ok {
@@ -80,31 +103,10 @@ func Validate(root *etree.Element, lines document.Lines) []Fault {
 	}
 	v.element(root)
 	v.references()
-	return v.faults
-}
-
-type validator struct {
-	lines  document.Lines
-	ids    map[string]*etree.Element
-	refs   []reference
-	faults []Fault
-}
-
-type reference struct {
-	from *etree.Element
-	attr string
-	to   string
-	kin  bool // the target is an element of the same kind
-}
-
-func (v *validator) fault(e *etree.Element, msg string) {
-	if len(v.faults) < MaxFaults {
-		v.faults = append(v.faults, Fault{Line: v.lines[e], Element: e.FullTag(), Path: document.Path(e), Msg: msg})
-	}
 }
 
 func (v *validator) element(e *etree.Element) {
-	if e.Tag == "status" && e.Parent() != nil && e.Parent().Tag == "cib" {
+	if v.full() || e.Tag == "status" && e.Parent() != nil && e.Parent().Tag == "cib" {
 		return
 	}
 	def, ok := elements[e.FullTag()]
@@ -120,83 +122,61 @@ func (v *validator) element(e *etree.Element) {
 			v.fault(e, fmt.Sprintf("text is not allowed here: %.40q", strings.TrimSpace(t.Data)))
 		case *etree.Element:
 			counts[t.FullTag()]++
-			if _, ok := def.kids[t.FullTag()]; !ok {
+			if k, ok := def.kids[t.FullTag()]; !ok || !k.in.has(v.v) {
 				v.fault(t, v.misplaced(e, t, def))
 				continue
 			}
 			v.element(t)
 		}
 	}
-	for _, kid := range def.kidList {
-		switch need := def.kids[kid]; {
-		case need == '!' && counts[kid] == 0, need == '+' && counts[kid] == 0:
-			v.fault(e, "expecting an element "+kid+", got nothing")
-		case need == '!' && counts[kid] > 1:
-			v.fault(e, fmt.Sprintf("element %s is given %d times", kid, counts[kid]))
+	v.counts(e, def, counts)
+	v.special(e, counts)
+}
+
+// counts checks how often each child is there.
+func (v *validator) counts(e *etree.Element, def element, counts map[string]int) {
+	for _, name := range def.kidList {
+		k := def.kids[name]
+		switch {
+		case !k.in.has(v.v):
+		case (k.need == '!' || k.need == '+') && counts[name] == 0:
+			v.fault(e, "expecting an element "+name+", got nothing")
+		case (k.need == '!' || k.need == '?') && counts[name] > 1:
+			v.fault(e, fmt.Sprintf("element %s is given %d times", name, counts[name]))
 		}
 	}
-	v.special(e, counts)
 }
 
 func (v *validator) misplaced(parent, child *etree.Element, def element) string {
 	if _, known := elements[child.FullTag()]; !known {
 		return "unknown element in " + parent.FullTag()
 	}
-	if len(def.kidList) == 0 {
+	var list []string
+	for _, name := range def.kidList {
+		if def.kids[name].in.has(v.v) {
+			list = append(list, name)
+		}
+	}
+	if len(list) == 0 {
 		return "is not allowed in " + parent.FullTag() + ", which has no children"
 	}
-	return "is not allowed in " + parent.FullTag() + ", only " + strings.Join(def.kidList, ", ")
+	return "is not allowed in " + parent.FullTag() + ", only " + strings.Join(list, ", ") + v.inVersion(def.kids[child.FullTag()].in)
 }
 
-// special checks what the table cannot say.
-func (v *validator) special(e *etree.Element, counts map[string]int) {
-	switch e.Tag {
-	case "clone", "master":
-		if n := counts["primitive"] + counts["group"]; n != 1 {
-			v.fault(e, fmt.Sprintf("needs exactly one primitive or group, has %d", n))
-		}
-	case "bundle":
-		if n := counts["docker"] + counts["podman"] + counts["rkt"]; n != 1 {
-			v.fault(e, fmt.Sprintf("needs exactly one of docker, podman, rkt, has %d", n))
-		}
-	case "primitive", "template":
-		class := document.Get(e, "class")
-		_, provider := document.Lookup(e, "provider")
-		switch {
-		case class == "ocf" && !provider:
-			v.fault(e, "class ocf needs a provider")
-		case class != "" && class != "ocf" && provider:
-			v.fault(e, "only class ocf has a provider")
-		}
-		if _, ok := document.Lookup(e, "type"); class != "" && !ok {
-			v.fault(e, "attribute type is missing")
-		}
-	case "op":
-		v.needUnlessRef(e, "name", "interval")
-	case "nvpair":
-		v.needUnlessRef(e, "name")
+// inVersion says that something is only wrong in the schema at hand.
+func (v *validator) inVersion(in span) string {
+	if in == (span{}) || in.has(v.v) {
+		return ""
 	}
-}
-
-func (v *validator) needUnlessRef(e *etree.Element, names ...string) {
-	if _, ref := document.Lookup(e, "id-ref"); ref {
-		return
-	}
-	for _, name := range names {
-		if _, ok := document.Lookup(e, name); !ok {
-			v.fault(e, "attribute "+name+" is missing")
-		}
-	}
+	return " (by schema " + names[v.v] + ")"
 }
 
 func (v *validator) attributes(e *etree.Element, def element) {
 	for i := range e.Attr {
 		a := &e.Attr[i]
 		rule, ok := def.attrs[a.FullKey()]
-		if !ok {
-			if !def.anyAttr {
-				v.fault(e, "unknown attribute "+a.FullKey())
-			}
+		if !ok || !rule.in.has(v.v) {
+			v.fault(e, "unknown attribute "+a.FullKey()+v.inVersion(rule.in))
 			continue
 		}
 		v.value(e, rule, a.Value)
@@ -221,37 +201,75 @@ func (v *validator) attributes(e *etree.Element, def element) {
 func present(e *etree.Element, group []string) int {
 	n := 0
 	for _, name := range group {
-		if _, ok := document.Lookup(e, name); ok {
+		if has(e, name) {
 			n++
 		}
 	}
 	return n
 }
 
+func has(e *etree.Element, name string) bool {
+	_, ok := document.Lookup(e, name)
+	return ok
+}
+
 func (v *validator) value(e *etree.Element, rule attr, val string) {
 	switch rule.kind {
-	case "":
-		if rule.name == "id" && val == "" {
-			v.fault(e, "id is empty")
-		}
+	case "": // any text
 	case "id":
 		v.id(e, val)
-	case "ref":
-		v.refs = append(v.refs, reference{e, rule.name, val, true})
-	case "idref":
-		v.refs = append(v.refs, reference{e, rule.name, val, false})
+	case "ref", "idref":
+		v.refs = append(v.refs, reference{e, rule.name, val})
+	case "member":
+		if v.v < mustVersion("3.3") {
+			v.refs = append(v.refs, reference{e, rule.name, val})
+		}
 	case "score":
 		if !Score(val) {
 			v.fault(e, fmt.Sprintf("%s=%q is no score: an integer, INFINITY or -INFINITY", rule.name, val))
 		}
-	case "index":
-		if n, err := strconv.Atoi(val); err != nil || n < 1 {
-			v.fault(e, fmt.Sprintf("%s=%q is no positive number", rule.name, val))
-		}
+	case "int", "count", "index":
+		v.number(e, rule, val)
+	case "portrange", "devices":
+		v.pattern(e, rule, val)
 	default:
-		if allowed := enums[rule.kind]; !slices.Contains(allowed, val) {
-			v.fault(e, fmt.Sprintf("%s=%q is none of %s", rule.name, val, strings.Join(allowed, ", ")))
+		if list := allowed(rule.kind, v.v); !slices.Contains(list, val) {
+			v.fault(e, fmt.Sprintf("%s=%q is none of %s", rule.name, val, strings.Join(list, ", ")))
 		}
+	}
+}
+
+// maxLevel is the highest index of a fencing level since schema 4.0.
+const maxLevel = 9
+
+func (v *validator) number(e *etree.Element, rule attr, val string) {
+	n, err := strconv.ParseInt(strings.TrimPrefix(val, "+"), 10, 64)
+	switch {
+	case rule.kind == "int" && err != nil:
+		v.fault(e, fmt.Sprintf("%s=%q is no number", rule.name, val))
+	case rule.kind == "count" && (err != nil || n < 0):
+		v.fault(e, fmt.Sprintf("%s=%q is no number of 0 or more", rule.name, val))
+	case rule.kind == "index" && (err != nil || n < 1):
+		v.fault(e, fmt.Sprintf("%s=%q is no positive number", rule.name, val))
+	case rule.kind == "index" && n > maxLevel && v.v >= v40:
+		v.fault(e, fmt.Sprintf("%s=%q is more than %d", rule.name, val, maxLevel))
+	}
+}
+
+func (v *validator) pattern(e *etree.Element, rule attr, val string) {
+	good := val != ""
+	switch rule.kind {
+	case "portrange":
+		good = good && strings.Trim(val, "0123456789-") == ""
+	case "devices":
+		for name := range strings.SplitSeq(val, ",") {
+			good = good && name != "" && strings.IndexFunc(name, func(c rune) bool {
+				return !strings.ContainsRune("_.-", c) && (c > unicode.MaxASCII || !unicode.IsLetter(c) && !unicode.IsDigit(c))
+			}) < 0
+		}
+	}
+	if !good {
+		v.fault(e, fmt.Sprintf("%s=%q has not the form that is needed", rule.name, val))
 	}
 }
 
@@ -271,15 +289,11 @@ func (v *validator) id(e *etree.Element, id string) {
 	v.ids[id] = e
 }
 
-// references checks that each reference names something, and an id-ref an
-// element of the same kind.
+// references checks that each reference names something.
 func (v *validator) references() {
 	for _, r := range v.refs {
-		switch to, ok := v.ids[r.to]; {
-		case !ok:
+		if v.ids[r.to] == nil {
 			v.fault(r.from, fmt.Sprintf("IDREF attribute %s references an unknown ID %q", r.attr, r.to))
-		case r.kin && to.Tag != r.from.Tag:
-			v.fault(r.from, fmt.Sprintf("id-ref %s refers to a %s", r.to, to.Tag))
 		}
 	}
 }

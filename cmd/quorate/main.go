@@ -28,7 +28,7 @@ func main() {
 func dispatch(ctx context.Context, argv []string) int {
 	name, args := filepath.Base(argv[0]), argv[1:]
 	if tool, ok := find(name); ok {
-		return tool.Run(ctx, cli.OS(name), args)
+		return carryOut(ctx, tool, cli.OS(name), args)
 	}
 	if len(args) == 0 {
 		list(os.Stderr)
@@ -54,7 +54,14 @@ func dispatch(ctx context.Context, argv []string) int {
 		fmt.Fprintf(os.Stderr, "quorate: no tool is named %q; quorate help lists them\n", args[0])
 		return int(exit.Usage)
 	}
-	return tool.Run(ctx, cli.OS(args[0]), args[1:])
+	return carryOut(ctx, tool, cli.OS(args[0]), args[1:])
+}
+
+func carryOut(ctx context.Context, tool cli.Tool, stdio *cli.IO, args []string) int {
+	if tool.Computes {
+		signal.Reset(syscall.SIGTERM, syscall.SIGINT)
+	}
+	return tool.Run(ctx, stdio, args)
 }
 
 func find(name string) (cli.Tool, bool) {

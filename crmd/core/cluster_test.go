@@ -160,6 +160,26 @@ func TestShutdownDrainsThenLeaves(t *testing.T) {
 	}
 }
 
+// The machine goes off right after its controller has left: the DC's as well as
+// another's, and whoever is the DC then must not take it for lost.
+func TestAMachineThatDrainedAndWentOffIsNotFenced(t *testing.T) {
+	for i := range 3 {
+		for _, off := range []time.Duration{0, 3 * time.Millisecond, 20 * time.Millisecond, time.Second} {
+			c := formed(t, uint64(80+i), fencing3())
+			n := c.nodes[i]
+			n.shutDown()
+			c.waitFor("drain", 5*time.Second, n.left)
+			c.runFor(off)
+			c.crash(i)
+			c.runFor(5 * time.Second)
+			c.waitFor("others idle", 5*time.Second, func() bool { return c.idle() && c.allRunning() })
+			if c.fenced[n.name] != 0 {
+				c.fatalf("%s fenced %d times, off %s after it left", n.name, c.fenced[n.name], off)
+			}
+		}
+	}
+}
+
 func TestRebootedNodeJoinsAgain(t *testing.T) {
 	for _, config := range []string{plain(), fencing3()} {
 		c := formed(t, 60, config)

@@ -84,6 +84,10 @@ type Core struct {
 	lostAt map[messaging.NodeID]time.Duration
 	// ringLostAt is when a node left the ring.
 	ringLostAt map[messaging.NodeID]time.Duration
+	// expectDown are the nodes that left in good order, were told to, or were
+	// fenced. It outlives a change of the DC: the successor of a DC that left in
+	// good order must not take it for lost and have it fenced.
+	expectDown map[messaging.NodeID]bool
 	election   *election.Election
 	started    time.Duration
 	leaving    bool
@@ -117,7 +121,6 @@ type dcState struct {
 	book        *join.Round
 	waived      map[messaging.MemberID]bool // members that are not waited for any more
 	features    map[messaging.MemberID]string
-	expectDown  map[messaging.NodeID]bool
 	written     map[messaging.NodeID]string        // node_state attributes as last written
 	expectGone  map[string]int                     // node uuid → deletions of our own under way
 	writes      map[Token]func(cib.Version, error) // under way
@@ -137,6 +140,7 @@ func New(cfg Config) *Core {
 		cfg: cfg, state: fsa.Starting, peers: peer.New(), election: election.New(),
 		fence: fencing.New(cfg.Name), dcState: newDCState(), calls: newCallbook(),
 		lostAt: map[messaging.NodeID]time.Duration{}, ringLostAt: map[messaging.NodeID]time.Duration{}, aloneTried: map[string]bool{},
+		expectDown: map[messaging.NodeID]bool{},
 	}
 	c.lrm = newLocal(history.NewNode(strconv.FormatUint(uint64(cfg.Self), 10), cfg.Name))
 	return c
@@ -145,8 +149,7 @@ func New(cfg Config) *Core {
 func newDCState() *dcState {
 	return &dcState{
 		book: join.New(0), waived: map[messaging.MemberID]bool{}, features: map[messaging.MemberID]string{},
-		expectDown: map[messaging.NodeID]bool{},
-		written:    map[messaging.NodeID]string{}, expectGone: map[string]int{}, writes: map[Token]func(cib.Version, error){},
+		written: map[messaging.NodeID]string{}, expectGone: map[string]int{}, writes: map[Token]func(cib.Version, error){},
 		te: newEngineState(),
 	}
 }

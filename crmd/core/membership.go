@@ -117,8 +117,6 @@ func (c *Core) memberLeft(l messaging.MemberChange) {
 		c.input(fsa.InElection, "the DC left")
 	}
 	if l.Reason == messaging.ReasonLeave {
-		// Every controller remembers it: where the DC left in good order, its
-		// successor must not take it for lost and have it fenced.
 		c.expectDown[n.ID] = true
 	}
 	if !c.am {

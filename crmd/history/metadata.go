@@ -5,9 +5,8 @@ package history
 
 import (
 	"fmt"
-	"strings"
 
-	"github.com/quorate/quorate/cib/document"
+	"github.com/quorate/quorate/agents/metadata"
 )
 
 // Metadata is what a record needs to know of an agent.
@@ -20,69 +19,23 @@ type Metadata struct {
 	Private []string
 }
 
-// ParseMetadata reads an agent's metadata.
+// ParseMetadata draws from an agent's metadata what records need.
 func ParseMetadata(text string) (Metadata, error) {
-	root, err := document.Parse([]byte(stripDoctype(text)))
+	a, err := metadata.Parse([]byte(text))
 	if err != nil {
 		return Metadata{}, fmt.Errorf("read agent metadata: %w", err)
 	}
-	modern := document.Child(root, "version") != nil &&
-		strings.TrimSpace(document.Child(root, "version").Text()) >= "1.1"
-	var m Metadata
-	legacy, agent := false, false
-	if actions := document.Child(root, "actions"); actions != nil {
-		for a := range document.Children(actions, "action") {
-			legacy = legacy || document.Get(a, "name") == "reload"
-			agent = agent || document.Get(a, "name") == "reload-agent"
+	// Before OCF 1.1 the action was reload, and unique parameters those that it
+	// could not take over.
+	agent, legacy := a.Supports("reload-agent"), a.Supports("reload") && !a.Modern()
+	m := Metadata{Reloads: agent || legacy}
+	for _, p := range a.Parameters {
+		if agent && !p.Reloadable || !agent && legacy && p.Unique {
+			m.Restart = append(m.Restart, p.Name)
 		}
-	}
-	legacy = legacy && !modern
-	m.Reloads = legacy || agent
-	params := document.Child(root, "parameters")
-	if params == nil {
-		return m, nil
-	}
-	for p := range document.Children(params, "parameter") {
-		name := document.Get(p, "name")
-		switch {
-		case agent && !truth(document.Get(p, "reloadable")),
-			!agent && legacy && truth(document.Get(p, "unique")):
-			m.Restart = append(m.Restart, name)
-		}
-		if private(name, document.Get(p, "private"), modern) {
-			m.Private = append(m.Private, name)
+		if p.Private {
+			m.Private = append(m.Private, p.Name)
 		}
 	}
 	return m, nil
-}
-
-// private tells whether a value is secret. Agents of OCF 1.0 cannot say, so the
-// usual names count.
-func private(name, attr string, modern bool) bool {
-	if attr != "" {
-		return truth(attr)
-	}
-	return !modern && (name == "passwd" || name == "password" || name == "user")
-}
-
-func truth(v string) bool {
-	switch strings.ToLower(v) {
-	case "1", "true", "yes", "on", "y":
-		return true
-	}
-	return false
-}
-
-// stripDoctype drops the document type that OCF agents print and that the
-// strict reader refuses.
-func stripDoctype(text string) string {
-	start := strings.Index(text, "<!DOCTYPE")
-	if start < 0 {
-		return text
-	}
-	end := strings.IndexByte(text[start:], '>')
-	if end < 0 {
-		return text
-	}
-	return text[:start] + text[start+end+1:]
 }

@@ -107,7 +107,7 @@ var cores = []string{
 	"messaging/totem", "messaging/wire", "messaging/cpg", "messaging/quorum", "messaging/qnet", "messaging/qnetd", "messaging/qdevice", "messaging/qdevice/disk",
 	"cib/document", "cib/patch", "cib/rule", "cib/model", "cib/xpath", "cib/acl",
 	"transition/graph", "transition/machine",
-	"pengine/sched", "pengine/status", "pengine/digest", "pengine/model",
+	"pengine/sched", "pengine/status", "pengine/explain", "pengine/digest", "pengine/model",
 	"crmd/election", "crmd/fsa", "crmd/join", "crmd/history", "crmd/fencing",
 	"lrmd/queue",
 }

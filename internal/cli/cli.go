@@ -34,6 +34,9 @@ type Tool struct {
 	// Dir is where make install puts the tool's link: "" is the folder of the
 	// operator tools, NoLink none, else a folder under /usr.
 	Dir string
+	// Computes tells that the tool looks at nothing but its computation, so that
+	// a signal is to end it at once.
+	Computes bool
 	// Run carries the tool out; args are without the name. It returns the exit
 	// code.
 	Run func(ctx context.Context, io *IO, args []string) int
@@ -185,11 +188,19 @@ func PrintVersion(io *IO) {
 func complaint(err error) string {
 	var unknown *pflag.NotExistError
 	var missing *pflag.ValueRequiredError
+	var invalid *pflag.InvalidValueError
 	switch {
 	case errors.As(err, &unknown):
 		return "Unknown option " + spelling(unknown.GetSpecifiedName(), unknown.GetSpecifiedShortnames())
 	case errors.As(err, &missing):
 		return "Missing argument for " + spelling(missing.GetSpecifiedName(), missing.GetSpecifiedShortnames())
+	case errors.As(err, &invalid) && invalid.GetFlag().Value.Type() == "int":
+		f := invalid.GetFlag()
+		name := "--" + f.Name
+		if f.Shorthand != "" {
+			name = "-" + f.Shorthand
+		}
+		return fmt.Sprintf("Cannot parse integer value “%s” for %s", invalid.GetValue(), name)
 	}
 	return err.Error()
 }

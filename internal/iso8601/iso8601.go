@@ -29,12 +29,21 @@ func (d Duration) Milliseconds() int64 {
 	return (days*86400 + int64(d.Hours)*3600 + int64(d.Minutes)*60 + int64(d.Seconds)) * 1000
 }
 
-// AddTo gives the time that is d after t. A day of the month that does not
-// exist becomes the month's last.
+// AddTo gives the time that is d after t. Years keep the day of the year, as
+// Pacemaker counts them: 30 years after 1 July of a common year, in a leap year,
+// is 30 June. A day of the month that does not exist becomes the month's last.
 func (d Duration) AddTo(t time.Time) time.Time {
-	t = addMonths(t, d.Years*12+d.Months)
+	t = addMonths(addYears(t, d.Years), d.Months)
 	return t.AddDate(0, 0, d.Weeks*7+d.Days).Add(time.Duration(d.Hours)*time.Hour +
 		time.Duration(d.Minutes)*time.Minute + time.Duration(d.Seconds)*time.Second)
+}
+
+func addYears(t time.Time, n int) time.Time {
+	if n == 0 {
+		return t
+	}
+	first := time.Date(t.Year()+n, time.January, 1, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), t.Location())
+	return first.AddDate(0, 0, t.YearDay()-1)
 }
 
 func addMonths(t time.Time, n int) time.Time {

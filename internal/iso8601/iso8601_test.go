@@ -60,6 +60,19 @@ func TestAddingMonthsStaysInTheMonth(t *testing.T) {
 	}
 }
 
+func TestAddingYearsKeepsTheDayOfTheYear(t *testing.T) {
+	d := iso8601.Duration{Years: 30}
+	for _, c := range [][2]time.Time{
+		{time.Date(2026, 7, 1, 5, 0, 0, 0, time.UTC), time.Date(2056, 6, 30, 5, 0, 0, 0, time.UTC)},
+		{time.Date(2024, 12, 31, 0, 0, 0, 0, time.UTC), time.Date(2055, 1, 1, 0, 0, 0, 0, time.UTC)},
+		{time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC), time.Date(2056, 2, 1, 0, 0, 0, 0, time.UTC)},
+	} {
+		if got := d.AddTo(c[0]); !got.Equal(c[1]) {
+			t.Errorf("%v: got %v, want %v", c[0], got, c[1])
+		}
+	}
+}
+
 func FuzzTexts(f *testing.F) {
 	for _, s := range []string{"P1Y2M3W4DT5H6M7S", "10min", "2005-020T12:30:59+01:30", "2024-W53-7", "epoch"} {
 		f.Add(s)

@@ -20,7 +20,7 @@ import (
 	"github.com/quorate/quorate/transition/graph"
 )
 
-const cib = `<cib epoch="1" num_updates="1" admin_epoch="0" have-quorum="1" dc-uuid="1">
+const cib = `<cib validate-with="pacemaker-3.9" epoch="1" num_updates="1" admin_epoch="0" have-quorum="1" dc-uuid="1">
   <configuration>
     <crm_config><cluster_property_set id="o"><nvpair id="o1" name="stonith-enabled" value="false"/></cluster_property_set></crm_config>
     <nodes><node id="1" uname="n1"/><node id="2" uname="n2"/></nodes>

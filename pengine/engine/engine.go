@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/quorate/quorate/cib/document"
+	"github.com/quorate/quorate/cib/schema"
 	"github.com/quorate/quorate/internal/clock"
 	"github.com/quorate/quorate/pengine"
 	"github.com/quorate/quorate/pengine/archive"
@@ -63,7 +64,12 @@ func (e *Engine) Compute(_ context.Context, req pengine.Request) (pengine.Reply,
 		return pengine.Reply{}, fmt.Errorf("compute %s: %w: %w", req.Reference, pengine.ErrBadInput, err)
 	}
 	id := e.last.Add(1)
-	res, err := e.schedule(sched.Input{CIB: root, Now: req.Now, TransitionID: int(id)}, req.Reference)
+	current, err := e.upgrade(root, req.Reference)
+	if err != nil {
+		e.metrics.failures.Inc()
+		return pengine.Reply{}, fmt.Errorf("compute %s: %w: %w", req.Reference, pengine.ErrBadInput, err)
+	}
+	res, err := e.schedule(sched.Input{CIB: current, Now: req.Now, TransitionID: int(id)}, req.Reference)
 	if err != nil {
 		e.metrics.failures.Inc()
 		return pengine.Reply{}, fmt.Errorf("compute %s: %w: %w", req.Reference, pengine.ErrBadInput, err)
@@ -82,6 +88,18 @@ func (e *Engine) Compute(_ context.Context, req pengine.Request) (pengine.Reply,
 		e.cfg.Log.Debug("transition change", "transition", id, "verb", c.Verb, "node", c.Node, "resource", c.Resource, "from", c.From, "to", c.To, "reason", c.Reason)
 	}
 	return reply, nil
+}
+
+// upgrade gives the CIB in the schema that decisions are made in.
+func (e *Engine) upgrade(root *etree.Element, reference string) (*etree.Element, error) {
+	up, err := schema.Upgrade(root, schema.Newest())
+	if err != nil {
+		return nil, err
+	}
+	for _, note := range up.Notes {
+		e.cfg.Log.Warn("configuration is of an older schema", "reference", reference, "schema", up.From, "note", note)
+	}
+	return up.CIB, nil
 }
 
 // schedule contains a fault of the scheduler, so that one state that it cannot

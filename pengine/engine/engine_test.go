@@ -12,10 +12,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/quorate/quorate/cib/document"
 	"github.com/quorate/quorate/internal/clock"
 	"github.com/quorate/quorate/pengine"
 	"github.com/quorate/quorate/pengine/sched"
 )
+
+// empty is a cluster without anything.
+const empty = `<cib validate-with="pacemaker-3.9" admin_epoch="0" epoch="1" num_updates="0" have-quorum="1"><configuration>` +
+	`<crm_config/><nodes/><resources/><constraints/></configuration><status/></cib>`
 
 func start(t *testing.T, dir string) (*Engine, *bytes.Buffer) {
 	t.Helper()
@@ -30,9 +35,7 @@ func start(t *testing.T, dir string) (*Engine, *bytes.Buffer) {
 func TestAnInputIsDecidedAndKept(t *testing.T) {
 	dir := t.TempDir()
 	e, _ := start(t, dir)
-	cib := `<cib validate-with="pacemaker-3.9" admin_epoch="0" epoch="1" num_updates="0" have-quorum="1"><configuration>` +
-		`<crm_config/><nodes/><resources/><constraints/></configuration><status/></cib>`
-	reply, err := e.Compute(t.Context(), pengine.Request{CIB: []byte(cib), Reference: "first"})
+	reply, err := e.Compute(t.Context(), pengine.Request{CIB: []byte(empty), Reference: "first"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,11 +63,37 @@ func TestWhatIsNoCIBIsBadInput(t *testing.T) {
 func TestAFaultOfTheSchedulerIsAnErrorAndNotTheEnd(t *testing.T) {
 	e, log := start(t, "")
 	e.decide = func(sched.Input) (*sched.Result, error) { panic("index out of range") }
-	_, err := e.Compute(t.Context(), pengine.Request{CIB: []byte("<cib/>"), Reference: "broken"})
+	_, err := e.Compute(t.Context(), pengine.Request{CIB: []byte(empty), Reference: "broken"})
 	if err == nil {
 		t.Fatal("no error")
 	}
 	if !strings.Contains(err.Error(), "fault") || !strings.Contains(log.String(), "reference=broken") {
 		t.Errorf("error %v, log %s", err, log)
+	}
+}
+
+func TestAnOlderConfigurationIsUpgradedBeforeItIsDecidedOn(t *testing.T) {
+	e, log := start(t, "")
+	var seen sched.Input
+	decide := e.decide
+	e.decide = func(in sched.Input) (*sched.Result, error) {
+		seen = in
+		return decide(in)
+	}
+	old := strings.NewReplacer("<resources/>", `<resources><master id="m"><primitive id="a" class="lsb" type="a"/></master>`+
+		`<primitive id="b" class="upstart" type="b"/></resources>`).Replace(empty)
+	if _, err := e.Compute(t.Context(), pengine.Request{CIB: []byte(old), Reference: "old"}); err != nil {
+		t.Fatal(err)
+	}
+	text := string(document.Format(seen.CIB))
+	if !strings.Contains(text, `validate-with="pacemaker-4.0"`) || strings.Contains(text, "<master") || strings.Contains(text, "upstart") {
+		t.Errorf("decided on\n%s", text)
+	}
+	if !strings.Contains(log.String(), "Dropping resource b") {
+		t.Errorf("the log does not tell what is lost: %s", log)
+	}
+	wrong := strings.Replace(empty, "<constraints/>", "<constraints/><nonsense/>", 1)
+	if _, err := e.Compute(t.Context(), pengine.Request{CIB: []byte(wrong)}); !errors.Is(err, pengine.ErrBadInput) {
+		t.Errorf("an invalid configuration gave %v", err)
 	}
 }

@@ -68,7 +68,7 @@ type action struct {
 	key        string
 	reason     string
 	flags      actionFlags
-	meta       map[string]string
+	meta       metaAttrs
 	extra      map[string]string // instance attributes of the operation
 	needs      status.Requires
 	priority   score
@@ -78,6 +78,7 @@ type action struct {
 	// runnableBefore counts, of the actions before, those that can run;
 	// where wantRunnable is set, so many have to.
 	runnableBefore, wantRunnable int
+	walk                         int // the last one of orderProbes that came here
 }
 
 // related is one end of an ordering between two actions.
@@ -118,6 +119,9 @@ func (a *action) asReason(f actionFlags) string {
 func (a *action) lose(f actionFlags, cause *action) {
 	if a.is(f) {
 		a.clear(f)
+		if a.s.in.Trace {
+			a.s.noteLoss(a, loss{flag: f, cause: cause})
+		}
 		if a.rsc != cause.rsc {
 			a.because(cause.asReason(f), false)
 		}
@@ -125,7 +129,11 @@ func (a *action) lose(f actionFlags, cause *action) {
 }
 
 func (a *action) intervalMS() uint {
-	n, err := strconv.ParseUint(a.meta["interval"], 10, 32)
+	v, has := a.meta.lookup("interval")
+	if !has {
+		return 0
+	}
+	n, err := strconv.ParseUint(v, 10, 32)
 	if err != nil {
 		return 0
 	}
@@ -138,7 +146,7 @@ func (s *scheduler) opAction(r *rsc, key, task string, on *node, isOptional bool
 	if a == nil {
 		a = s.newAction(key, task, r, on, isOptional)
 	}
-	_, recurring := a.meta["interval"]
+	_, recurring := a.meta.lookup("interval")
 	if a.node != nil && !a.is(pseudo) && !r.Is(status.Managed) && !recurring {
 		a.set(optional)
 	} else if !isOptional {
@@ -175,7 +183,12 @@ func (s *scheduler) pseudoAction(name string) *action {
 }
 
 func (s *scheduler) newAction(key, task string, r *rsc, on *node, isOptional bool) *action {
-	a := &action{id: len(s.actions) + 1, s: s, rsc: r, node: on, task: task, key: key, flags: runnable, meta: map[string]string{}}
+	if len(s.actionSlab) == 0 {
+		s.actionSlab = make([]action, slabSize)
+	}
+	a := &s.actionSlab[0]
+	s.actionSlab = s.actionSlab[1:]
+	*a = action{id: len(s.actions) + 1, s: s, rsc: r, node: on, task: task, key: key, flags: runnable}
 	if task == taskLRMDelete {
 		a.set(onDC)
 	}
@@ -187,12 +200,15 @@ func (s *scheduler) newAction(key, task string, r *rsc, on *node, isOptional boo
 		s.singletons[key] = a
 		return a
 	}
-	_, _, interval, _ := graph.ParseOpKey(key)
+	var interval uint
+	if key != r.key(task) {
+		_, _, interval, _ = graph.ParseOpKey(key)
+	}
 	a.config = r.Operation(task, interval, true)
 	if a.config == nil && strings.Contains(key, "_notify_") {
 		a.config = r.Operation(taskNotify, 0, true)
 	}
-	a.meta = s.c.OpMeta(r.Resource, on, task, interval, a.config)
+	a.meta.base = s.opMeta(r, on, task, interval, a.config)
 	a.needs = r.ActionRequires(task)
 	r.actions = append(r.actions, a)
 	return a
@@ -200,30 +216,37 @@ func (s *scheduler) newAction(key, task string, r *rsc, on *node, isOptional boo
 
 // existing finds an action by key; one without node is bound to the node given.
 func (r *rsc) existing(key string, on *node) *action {
-	if list := r.find(key, on); len(list) > 0 {
-		return list[0]
+	var oldest *action
+	for _, a := range r.actions {
+		if sameName(a.key, key) && a.bind(on) && oldest == nil {
+			oldest = a
+		}
 	}
-	return nil
+	return oldest
+}
+
+// bind tells whether the action is on the node (nil: any); one without node is
+// bound to it.
+func (a *action) bind(on *node) bool {
+	if on != nil && a.node == nil {
+		a.node = on
+	}
+	return on == nil || a.node == on
+}
+
+// sameName compares keys of one resource, or tasks, letters without case.
+func sameName(a, b string) bool {
+	return len(a) == len(b) && (a == b || strings.EqualFold(a, b))
 }
 
 // find finds the actions with the key on the node (nil: any), the oldest first.
 // One without node is bound to the node given.
 func (r *rsc) find(key string, on *node) []*action {
 	var out []*action
-	for _, a := range slices.Backward(r.actions) {
-
-		if !strings.EqualFold(a.key, key) {
-			continue
+	for _, a := range r.actions {
+		if sameName(a.key, key) && a.bind(on) {
+			out = append(out, a)
 		}
-		if on != nil && a.node == nil {
-			a.node = on
-		} else if on != nil && a.node != on {
-			continue
-		}
-		out = append(out, a)
-	}
-	for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
-		out[i], out[j] = out[j], out[i]
 	}
 	return out
 }
@@ -232,7 +255,7 @@ func (r *rsc) find(key string, on *node) []*action {
 func (r *rsc) findExact(key string, on *node) []*action {
 	var out []*action
 	for _, a := range r.actions {
-		if on != nil && a.node == on && strings.EqualFold(a.key, key) {
+		if on != nil && a.node == on && sameName(a.key, key) {
 			out = append(out, a)
 		}
 	}
@@ -242,23 +265,44 @@ func (r *rsc) findExact(key string, on *node) []*action {
 // findTask finds the actions of a task without interval.
 func (r *rsc) findTask(task string, on *node, exact bool) []*action {
 	if exact {
-		return r.findExact(graph.OpKey(r.ID, task, 0), on)
+		return r.findExact(r.key(task), on)
 	}
-	return r.find(graph.OpKey(r.ID, task, 0), on)
+	return r.find(r.key(task), on)
 }
 
 // latest finds the newest action by key or task ("" matches any) on a node (nil:
 // any).
 func (r *rsc) latest(key, task string, on *node) *action {
 	for _, a := range slices.Backward(r.actions) {
-		if (key == "" || strings.EqualFold(a.key, key)) && (task == "" || strings.EqualFold(a.task, task)) && (on == nil || a.node == on) {
+		if (on == nil || a.node == on) && (task == "" || sameName(a.task, task)) && (key == "" || sameName(a.key, key)) {
 			return a
 		}
 	}
 	return nil
 }
 
-func (r *rsc) key(task string) string { return graph.OpKey(r.ID, task, 0) }
+// key names an action without interval.
+func (r *rsc) key(task string) string {
+	for i := range r.keys {
+		if r.keys[i].task == task {
+			return r.keys[i].key
+		}
+	}
+	key := graph.OpKey(r.ID, task, 0)
+	r.keys = append(r.keys, taskKey{task, key})
+	return key
+}
+
+// opKey names an action.
+func (r *rsc) opKey(task string, intervalMS uint) string {
+	if intervalMS == 0 {
+		return r.key(task)
+	}
+	return graph.OpKey(r.ID, task, intervalMS)
+}
+
+// taskKey is a key that was asked for.
+type taskKey struct{ task, key string }
 
 func (r *rsc) act(task string, on *node, isOptional bool) *action {
 	return r.s.opAction(r, r.key(task), task, on, isOptional)
@@ -338,15 +382,35 @@ func order(first, then *action, rel relation) bool {
 			return false
 		}
 	}
-	first.after = append(first.after, &related{action: then, rel: rel})
-	then.before = append(then.before, &related{action: first, rel: rel})
+	s := first.s
+	first.after = append(first.after, s.relate(then, rel))
+	then.before = append(then.before, s.relate(first, rel))
 	return true
+}
+
+// slabSize is how many small things of a kind are allocated at once.
+const slabSize = 256
+
+func (s *scheduler) relate(a *action, rel relation) *related {
+	if len(s.relatedSlab) == 0 {
+		s.relatedSlab = make([]related, slabSize)
+	}
+	r := &s.relatedSlab[0]
+	s.relatedSlab = s.relatedSlab[1:]
+	r.action, r.rel = a, rel
+	return r
 }
 
 // takeIntents makes actions of what the history demands.
 func (s *scheduler) takeIntents() {
-	for _, i := range s.c.Intents {
+	list := s.c.Intents
+	s.c.Intents = nil // what follows may demand more, and takes that itself
+	for _, i := range list {
 		r := s.of[i.Rsc]
+		unmanaged := i.Managed && !r.Is(status.Managed)
+		if unmanaged {
+			r.Set(status.Managed) // as it was then
+		}
 		switch i.Kind {
 		case status.IntentFence:
 			s.fenceOp(i.Node, "", true, i.Reason, i.PriorityDelay)
@@ -370,12 +434,14 @@ func (s *scheduler) takeIntents() {
 		case status.IntentDeleteHistory:
 			r.act(taskLRMDelete, i.Node, false)
 		}
+		if unmanaged {
+			r.Clear(status.Managed)
+		}
 	}
-	s.c.Intents = nil
 }
 
 func (s *scheduler) clearFailCount(r *rsc, n *node) *action {
 	a := r.act(taskClear, n, false)
-	a.meta["op_no_wait"] = "true"
+	a.meta.set("op_no_wait", "true")
 	return a
 }

@@ -92,9 +92,9 @@ func (b bundleVariant) assign(prefer *node, stopIfFail bool) *alloc {
 	if k := r.bundle.child; k != nil {
 		for _, a := range k.allowed.list() {
 			if r.Resource.Bundle.HasNode(a.node) {
-				a.set(0, "a replica of "+r.ID)
+				a.set(0, s.cause(CauseContainer, "", r))
 			} else {
-				a.set(-infinity, "not a replica of "+r.ID)
+				a.set(-infinity, s.cause(CauseContainer, "", r))
 			}
 		}
 		k.v.assign(prefer, stopIfFail)
@@ -124,9 +124,9 @@ func (s *scheduler) assignReplica(rep *replica, prefer *node, stopIfFail bool) {
 	}
 	for _, a := range rep.child.allowed.list() {
 		if a.node != rep.Node {
-			a.set(-infinity, "not its container")
+			a.set(-infinity, s.cause(CauseContainer, "", rep.container))
 		} else if rep.child.thresholdReached(a.node) == nil {
-			a.set(infinity, "its container")
+			a.set(infinity, s.cause(CauseContainer, "", rep.container))
 		}
 	}
 	rep.child.parent.mark(assigning)
@@ -238,6 +238,7 @@ func (b bundleVariant) applyColocation(dependent, primary *rsc, col *colocation,
 		}
 		if col.score >= infinity {
 			dependent.place(nil, true, true)
+			dependent.noteUnplaced(CauseElsewhere, col.id, primary)
 		}
 		return 0
 	}

@@ -84,7 +84,7 @@ func (b bundleVariant) startAfterProbe(probed *replica) {
 	}
 }
 
-func (b bundleVariant) graphMeta(map[string]string) {}
+func (b bundleVariant) graphMeta(*attrSet) {}
 
 func (b bundleVariant) addUtilization(orig *rsc, all []*rsc, sum map[string]string) {
 	if b.has(unassigned) && len(b.bundle.replicas) > 0 {

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/quorate/quorate/pengine/status"
-	"github.com/quorate/quorate/transition/graph"
 )
 
 // A Change is one line of a transition summary.
@@ -37,8 +36,8 @@ func (s *scheduler) result() *Result {
 		case taskShutdown:
 			c.Verb = "Shutdown"
 		case taskFence:
-			c.Verb = "Fence (" + a.meta["stonith_action"] + ")"
-			if op := a.meta["stonith_action"]; a.is(inGraph) && !a.is(pseudo) && op != "on" {
+			c.Verb = "Fence (" + a.meta.get("stonith_action") + ")"
+			if op := a.meta.get("stonith_action"); a.is(inGraph) && !a.is(pseudo) && op != "on" {
 				r.Fence = append(r.Fence, a.node.Name)
 			}
 		default:
@@ -50,6 +49,7 @@ func (s *scheduler) result() *Result {
 		}
 		r.Changes = append(r.Changes, c)
 	}
+	r.Changes = slices.Grow(r.Changes, len(s.of))
 	for _, x := range s.rscs {
 		r.Changes = append(r.Changes, x.v.changes()...)
 	}
@@ -125,7 +125,7 @@ func (r *rsc) change(current, next *node) []Change {
 		var out []Change
 		for _, n := range r.ActiveOn {
 			why := start
-			op := first(r.find(graph.OpKey(r.ID, taskStop, 0), n))
+			op := first(r.findTask(taskStop, n, false))
 			if op != nil && op.reason != "" {
 				why = op
 			}

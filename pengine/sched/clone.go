@@ -5,7 +5,6 @@ package sched
 
 import (
 	"slices"
-	"sort"
 	"strconv"
 
 	"github.com/quorate/quorate/pengine/status"
@@ -118,6 +117,7 @@ func (c clone) applyColocation(dependent, primary *rsc, col *colocation, _ bool)
 		}
 		if col.score >= infinity {
 			dependent.place(nil, true, true)
+			dependent.noteUnplaced(CauseElsewhere, col.id, primary)
 		}
 		return 0
 	}
@@ -214,31 +214,34 @@ func (r *rsc) probedOn(n *node) bool {
 			return true
 		}
 	}
-	return len(r.children) == 0 && r.Probed[n]
+	return len(r.children) == 0 && r.Probed.Has(n)
 }
 
-func (c clone) graphMeta(attrs map[string]string) {
-	attrs["CRM_meta_globally_unique"] = strconv.FormatBool(c.Is(status.Unique))
-	attrs["CRM_meta_notify"] = strconv.FormatBool(c.Is(status.Notify))
-	attrs["CRM_meta_clone_max"] = strconv.Itoa(c.CloneMax)
-	attrs["CRM_meta_clone_node_max"] = strconv.Itoa(c.CloneNodeMax)
+func (c clone) graphMeta(attrs *attrSet) {
+	attrs.set("CRM_meta_globally_unique", strconv.FormatBool(c.Is(status.Unique)))
+	attrs.set("CRM_meta_notify", strconv.FormatBool(c.Is(status.Notify)))
+	attrs.set("CRM_meta_clone_max", strconv.Itoa(c.CloneMax))
+	attrs.set("CRM_meta_clone_node_max", strconv.Itoa(c.CloneNodeMax))
 	if c.Is(status.Promotable) {
-		attrs["CRM_meta_promoted_max"] = strconv.Itoa(c.PromotedMax)
-		attrs["CRM_meta_promoted_node_max"] = strconv.Itoa(c.PromotedNodeMax)
-		attrs["CRM_meta_master_max"] = strconv.Itoa(c.PromotedMax)
-		attrs["CRM_meta_master_node_max"] = strconv.Itoa(c.PromotedNodeMax)
+		attrs.set("CRM_meta_promoted_max", strconv.Itoa(c.PromotedMax))
+		attrs.set("CRM_meta_promoted_node_max", strconv.Itoa(c.PromotedNodeMax))
+		attrs.set("CRM_meta_master_max", strconv.Itoa(c.PromotedMax))
+		attrs.set("CRM_meta_master_node_max", strconv.Itoa(c.PromotedNodeMax))
 	}
 }
 
 func (c clone) shutdownLock() {}
 
 // instanceNumber is the number at the end of an instance's id.
-func (r *rsc) instanceNumber() int {
-	i := len(r.ID)
-	for i > 0 && r.ID[i-1] >= '0' && r.ID[i-1] <= '9' {
+func instanceNumber(id string) int {
+	i := len(id)
+	for i > 0 && id[i-1] >= '0' && id[i-1] <= '9' {
 		i--
 	}
-	n, err := strconv.Atoi(r.ID[i:])
+	if i == len(id) {
+		return 0
+	}
+	n, err := strconv.Atoi(id[i:])
 	if err != nil {
 		return 0
 	}
@@ -246,28 +249,7 @@ func (r *rsc) instanceNumber() int {
 }
 
 func sortByNumber(list []*rsc) {
-	sort.SliceStable(list, func(i, j int) bool { return list[i].instanceNumber() < list[j].instanceNumber() })
+	slices.SortStableFunc(list, func(a, b *rsc) int { return a.number - b.number })
 }
 
-func sortInstances(list []*rsc) { mergeSort(list, compareInstances) }
-
-// mergeSort sorts stably with the comparisons of a list merge sort, whose
-// results with an order that is not transitive differ from other sorts'.
-func mergeSort(list []*rsc, cmp func(a, b *rsc) int) {
-	if len(list) < 2 {
-		return
-	}
-	// The list is cut in halves, the first one the smaller where it is odd.
-	mid := len(list) / 2
-	a := append([]*rsc(nil), list[:mid]...)
-	b := append([]*rsc(nil), list[mid:]...)
-	mergeSort(a, cmp)
-	mergeSort(b, cmp)
-	for i := range list {
-		if len(b) == 0 || len(a) > 0 && cmp(a[0], b[0]) <= 0 {
-			list[i], a = a[0], a[1:]
-		} else {
-			list[i], b = b[0], b[1:]
-		}
-	}
-}
+func sortInstances(list []*rsc) { status.MergeSort(list, compareInstances) }

@@ -71,29 +71,37 @@ func (s *scheduler) tagRefs(id string) []string {
 	return s.c.Tags[id]
 }
 
-// expandSets replaces tags in resource sets by what they stand for. ok is false
-// where a set names what does not exist; changed is nil where nothing had to be
-// done.
-func (s *scheduler) expandSets(e *etree.Element) (expanded *etree.Element, ok bool) {
+// maxSetRefs bounds how many tags and resources one set stands for; tags may
+// refer to each other.
+const maxSetRefs = 100_000
+
+// expandSets replaces tags in resource sets by what they stand for. It gives nil
+// where nothing had to be done, and where a set names what does not exist: the
+// constraint then counts as it stands, without any tag.
+func (s *scheduler) expandSets(e *etree.Element) *etree.Element {
 	if document.Child(e, "resource_set") == nil {
-		return nil, true
+		return nil
 	}
 	cp := document.Clone(e)
 	any := false
 	for set := range document.Children(cp, "resource_set") {
-		var out []string
+		var todo, out []string
 		for ref := range document.Children(set, "resource_ref") {
-			if s.resource(document.ID(ref)) != nil {
-				out = append(out, document.ID(ref))
+			todo = append(todo, document.ID(ref))
+		}
+		for n := 0; len(todo) > 0; n++ {
+			id := todo[0]
+			if todo = todo[1:]; s.resource(id) != nil {
+				out = append(out, id)
 				continue
 			}
-			refs := s.tagRefs(document.ID(ref))
-			if len(refs) == 0 {
-				s.errorf("ignoring resource sets for constraint '" + document.ID(e) + "' because '" + document.ID(ref) + "' is not a valid resource or tag")
-				return nil, false
+			refs := s.tagRefs(id)
+			if len(refs) == 0 || n > maxSetRefs {
+				s.errorf("ignoring resource sets for constraint '" + document.ID(e) + "' because '" + id + "' is not a valid resource or tag")
+				return nil
 			}
 			any = true
-			out = append(out, refs...)
+			todo = append(slices.Clone(refs), todo...) // which may be tags again
 		}
 		set.Child = nil
 		for _, id := range out {
@@ -101,9 +109,9 @@ func (s *scheduler) expandSets(e *etree.Element) (expanded *etree.Element, ok bo
 		}
 	}
 	if !any {
-		return nil, true
+		return nil
 	}
-	return cp, true
+	return cp
 }
 
 // toSet turns an attribute that names a tag (or, where convert is set, a
@@ -143,9 +151,8 @@ func (s *scheduler) valid(constraint, id string) bool {
 
 // expandOne is for constraints that name one resource in rsc.
 func (s *scheduler) expandOne(e *etree.Element, roleAttr string) (*etree.Element, bool) {
-	x, ok := s.expandSets(e)
-	if x != nil || !ok {
-		return x, ok
+	if x := s.expandSets(e); x != nil {
+		return x, true
 	}
 	id, has := document.Lookup(e, "rsc")
 	if !has {
@@ -169,9 +176,8 @@ func (s *scheduler) expandOne(e *etree.Element, roleAttr string) (*etree.Element
 
 // expandTwo is for constraints that name two resources.
 func (s *scheduler) expandTwo(e *etree.Element, attr1, attr2, from1, from2, to string) (*etree.Element, bool) {
-	x, ok := s.expandSets(e)
-	if x != nil || !ok {
-		return x, ok
+	if x := s.expandSets(e); x != nil {
+		return x, true
 	}
 	id1, has1 := document.Lookup(e, attr1)
 	id2, has2 := document.Lookup(e, attr2)
@@ -240,6 +246,7 @@ func (s *scheduler) constraintRole(id, spec string, has bool) (status.Role, bool
 
 // location is a preference of a resource for nodes.
 type location struct {
+	kind  CauseKind
 	id    string
 	rsc   *rsc
 	role  status.Role
@@ -253,7 +260,7 @@ type place struct {
 }
 
 func (s *scheduler) newLocation(id string, r *rsc, discovery string, nodes []place) *location {
-	l := &location{id: id, rsc: r, nodes: nodes}
+	l := &location{kind: CauseLocation, id: id, rsc: r, nodes: nodes}
 	switch strings.ToLower(discovery) {
 	case "", "always":
 	case "never":
@@ -421,10 +428,10 @@ func (r *rsc) applyOwnLocation(l *location) {
 		v := p.score
 		a := r.allowed.get(p.node)
 		if a == nil {
-			a = &alloc{node: p.node}
+			a = &alloc{node: p.node, probe: p.node.BaseProbe}
 			r.allowed[p.node.Index] = a
 		}
-		a.add(v, "location "+l.id)
+		a.add(v, r.s.cause(l.kind, l.id, nil))
 		if a.probe < l.probe {
 			if l.probe == status.ProbeExclusive {
 				r.Set(status.ExclusiveProbes)

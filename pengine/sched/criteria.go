@@ -31,7 +31,7 @@ func (s *scheduler) applyHealth() {
 			if health < 0 && status.IsTrue(r.Meta["allow-unhealthy-nodes"]) {
 				continue
 			}
-			s.newLocation(o.HealthStrategy, r, "", []place{{n, health}})
+			s.newLocation(o.HealthStrategy, r, "", []place{{n, health}}).kind = CauseHealth
 		}
 	}
 }
@@ -50,8 +50,11 @@ func (s *scheduler) applyNodeCriteria() {
 		r.applyStickiness()
 	}
 	for _, n := range s.nodes {
+		failures := n.HasFailCounts()
 		for _, r := range s.rscs {
-			r.applyThreshold(n)
+			if failures {
+				r.applyThreshold(n)
+			}
 			r.applyExclusive(n)
 		}
 	}
@@ -68,7 +71,7 @@ func (r *rsc) applyStickiness() {
 	if !r.s.c.Options.SymmetricCluster && r.allowed.get(n) == nil {
 		return
 	}
-	r.ban(n, r.Stickiness, "stickiness")
+	r.ban(n, r.Stickiness, r.s.cause(CauseStickiness, "", nil))
 }
 
 // applyThreshold bans a resource from where it failed too often.
@@ -80,8 +83,7 @@ func (r *rsc) applyThreshold(n *node) {
 		return
 	}
 	if f := r.thresholdReached(n); f != nil {
-		count, _ := r.s.c.FailCount(n, r.Resource, status.FailEffective|status.FailLaunched, nil)
-		f.ban(n, -infinity, "fail count "+count.String()+" reached migration-threshold "+r.MigrationThreshold.String())
+		f.ban(n, -infinity, r.s.cause(CauseFailCount, "", r))
 	}
 }
 
@@ -108,7 +110,7 @@ func (r *rsc) applyExclusive(n *node) {
 		k.applyExclusive(n)
 	}
 	if a := r.allowed.get(n); a != nil && a.probe != status.ProbeExclusive {
-		a.set(-infinity, "resource-discovery is exclusive to other nodes")
+		a.set(-infinity, r.s.cause(CauseDiscovery, "", nil))
 	}
 }
 
@@ -135,7 +137,7 @@ func (r *rsc) lockToShutdown() {
 	}
 	for _, n := range r.s.nodes {
 		if n != r.LockNode {
-			r.ban(n, -infinity, "shutdown-lock to "+r.LockNode.Name)
+			r.ban(n, -infinity, r.s.cause(CauseLock, r.LockNode.Name, nil))
 		}
 	}
 }

@@ -6,7 +6,6 @@
 // stage, and each kind of resource (the variants), has a file of its own.
 //
 // Decisions depend on nothing but the input: no clock, no randomness, and no
-// order of a map. Every node score keeps what made it (alloc.why), every action
-// why it is needed or cannot run (action.reason), so that questions can be
-// answered afterwards.
+// order of a map. Where Input.Trace asks for it, every node score keeps what made
+// it and every action why it is needed or cannot run; [Result.Trace] tells.
 package sched

@@ -5,6 +5,7 @@ package sched
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/quorate/quorate/pengine/status"
 	"github.com/quorate/quorate/transition/graph"
@@ -21,15 +22,22 @@ type DotNode struct {
 type DotEdge struct{ From, Style string }
 
 // Picture gives the actions of the graph, all of them where asked for, with
-// their order.
-func (r *Result) Picture(all bool) []DotNode {
+// their order; ids adds to each name the number that the action has in the
+// graph.
+func (r *Result) Picture(all, ids bool) []DotNode {
+	title := func(a *action) string {
+		if ids {
+			return a.dotName() + " (" + strconv.Itoa(a.id) + ")"
+		}
+		return a.dotName()
+	}
 	s := r.s
 	shown := map[*action]bool{}
 	nodes := make([]DotNode, 0, len(s.actions))
 	index := map[*action]int{}
 	for _, a := range slices.Backward(s.actions) {
 
-		n := DotNode{Name: a.dotName(), Style: "dashed", Font: "black"}
+		n := DotNode{Name: title(a), Style: "dashed", Font: "black"}
 		if a.is(pseudo) {
 			n.Font = "orange"
 		}
@@ -64,7 +72,7 @@ func (r *Result) Picture(all bool) []DotNode {
 			}
 			if all || !isOptional {
 				n := &nodes[index[a]]
-				n.After = append(n.After, DotEdge{in.action.dotName(), style})
+				n.After = append(n.After, DotEdge{title(in.action), style})
 			}
 		}
 	}
@@ -85,11 +93,11 @@ func (a *action) dotName() string {
 	name := a.key
 	switch {
 	case a.rsc != nil && a.rsc.HistoryID != "" && isNotify(a.task):
-		name = graph.NotifyKey(a.rsc.HistoryID, a.meta["notify_key_type"], a.meta["notify_key_operation"])
+		name = graph.NotifyKey(a.rsc.HistoryID, a.meta.get("notify_key_type"), a.meta.get("notify_key_operation"))
 	case a.rsc != nil && a.rsc.HistoryID != "":
 		name = graph.OpKey(a.rsc.HistoryID, task, a.intervalMS())
 	case a.task == taskFence:
-		name = a.task + " '" + a.meta["stonith_action"] + "'"
+		name = a.task + " '" + a.meta.get("stonith_action") + "'"
 	case a.rsc == nil && known:
 		name = task
 	}

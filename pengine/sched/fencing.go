@@ -27,14 +27,16 @@ func (s *scheduler) fenceOp(n *node, op string, isOptional bool, reason string, 
 	a := s.singletons[key]
 	if a == nil {
 		a = s.plainAction(key, taskFence, n, true)
-		a.meta["on_node"], a.meta["on_node_uuid"], a.meta["stonith_action"] = n.Name, string(n.ID), op
+		a.meta.set("on_node", n.Name)
+		a.meta.set("on_node_uuid", string(n.ID))
+		a.meta.set("stonith_action", op)
 		if s.c.EnableUnfencing && s.unfencingDigests(a, n) {
 			isOptional = false
 		}
 	}
 	if s.c.Options.PriorityFencingDelayMS > 0 {
-		if _, has := a.meta["priority-fencing-delay"]; has || priorityDelay {
-			a.meta["priority-fencing-delay"] = strconv.Itoa(s.priorityDelay(n))
+		if _, has := a.meta.lookup("priority-fencing-delay"); has || priorityDelay {
+			a.meta.set("priority-fencing-delay", strconv.Itoa(s.priorityDelay(n)))
 		}
 	}
 	if !isOptional && s.c.CanFence(n) {
@@ -61,7 +63,8 @@ func (s *scheduler) unfencingDigests(a *action, n *node) bool {
 		all.WriteString(d.ID + ":" + agent + ":" + digest.All + ",")
 		secure.WriteString(d.ID + ":" + agent + ":" + digest.Secure + ",")
 	}
-	a.meta["digests-all"], a.meta["digests-secure"] = all.String(), secure.String()
+	a.meta.set("digests-all", all.String())
+	a.meta.set("digests-secure", secure.String())
 	return changed
 }
 
@@ -213,7 +216,7 @@ func (s *scheduler) shutdownOp(n *node) *action {
 		stop.clear(optional)
 		s.addOrdering(ordering{first: stop.rsc, firstAction: stop, thenKey: taskShutdown, thenAction: a, rel: relOrdered | relUnrunnableFirstBlocks})
 	}
-	a.meta["op_no_wait"] = "true"
+	a.meta.set("op_no_wait", "true")
 	return a
 }
 
@@ -269,7 +272,7 @@ func (r *rsc) parts() []*rsc {
 }
 
 func (r *rsc) knownOn(n *node) bool {
-	return r.Probed[n] || r.Variant == status.Primitive && r.parent.isAnonymousClone() && r.parent.Probed[n]
+	return r.Probed.Has(n) || r.Variant == status.Primitive && r.parent.isAnonymousClone() && r.parent.Probed.Has(n)
 }
 
 func (r *rsc) startsVsFencing(f *action) {

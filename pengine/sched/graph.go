@@ -5,7 +5,6 @@ package sched
 
 import (
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 
@@ -72,7 +71,7 @@ func (a *action) wanted() bool {
 		return false
 	}
 	if a.rsc != nil && !a.rsc.Is(status.Managed) && a.task != taskMonitor {
-		if v, has := a.meta["interval"]; !has || v == "0" {
+		if v, has := a.meta.lookup("interval"); !has || v == "0" {
 			return false
 		}
 	}
@@ -156,10 +155,8 @@ func (a *action) deduplicate() {
 		return
 	}
 	a.set(deduplicated)
-	for i, j := 0, len(a.before)-1; i < j; i, j = i+1, j-1 {
-		a.before[i], a.before[j] = a.before[j], a.before[i]
-	}
-	sort.SliceStable(a.before, func(i, j int) bool { return a.before[i].action.id < a.before[j].action.id })
+	slices.Reverse(a.before)
+	slices.SortStableFunc(a.before, func(x, y *related) int { return x.action.id - y.action.id })
 	out := a.before[:0]
 	for _, in := range a.before {
 		if n := len(out); n > 0 && out[n-1].action == in.action {
@@ -179,75 +176,109 @@ func (s *scheduler) toGraph(a *action) {
 		return
 	}
 	a.set(inGraph)
-	syn := &graph.Synapse{ID: len(s.graph.Synapses)}
+	g := s.newGraphed()
+	syn := &g.synapse
+	syn.ID = len(s.graph.Synapses)
 	prio := a.priority
 	if a.rsc != nil {
 		prio = max(prio, a.rsc.Priority)
 	}
 	syn.Priority = max(0, int(prio))
 	s.graph.Synapses = append(s.graph.Synapses, syn)
-	syn.Actions = []*graph.Action{s.graphAction(a, true)}
+	s.graphAction(a, &g.action)
+	g.actions[0] = &g.action
+	syn.Actions = g.actions[:]
+	inputs := 0
 	for _, in := range a.before {
-		if !s.wantedInput(a, in) {
-			continue
+		if s.wantedInput(a, in) {
+			in.graph = true
+			inputs++
 		}
-		in.graph = true
-		g := s.graphAction(in.action, false)
-		syn.Inputs = append(syn.Inputs, graph.Input{
-			ActionID: g.ID, Kind: g.Kind, Operation: g.Operation, OperationKey: g.OperationKey,
-			InternalKey: g.InternalKey, OnNode: g.OnNode, OnNodeUUID: g.OnNodeUUID, RouterNode: g.RouterNode,
-		})
+	}
+	if inputs == 0 {
+		return
+	}
+	syn.Inputs = make([]graph.Input, 0, inputs)
+	for _, in := range a.before {
+		if in.graph {
+			syn.Inputs = append(syn.Inputs, s.graphInput(in.action))
+		}
 	}
 }
 
-// graphAction writes an action; without details as an input needs it.
-func (s *scheduler) graphAction(a *action, details bool) *graph.Action {
-	g := &graph.Action{Kind: graph.RscOp, ID: a.id, Operation: a.task, OperationKey: a.key}
-	onNode := a.node != nil
+// graphed is a synapse with its one action.
+type graphed struct {
+	synapse graph.Synapse
+	action  graph.Action
+	actions [1]*graph.Action
+}
+
+func (s *scheduler) newGraphed() *graphed {
+	if len(s.graphedSlab) == 0 {
+		s.graphedSlab = make([]graphed, slabSize)
+	}
+	g := &s.graphedSlab[0]
+	s.graphedSlab = s.graphedSlab[1:]
+	return g
+}
+
+// graphInput names an action for those that wait for it.
+func (s *scheduler) graphInput(a *action) graph.Input {
+	in := graph.Input{Kind: graph.RscOp, ActionID: a.id, Operation: a.task, OperationKey: a.key}
 	switch {
 	case a.task == taskFence && a.is(pseudo):
-		g.Kind = graph.PseudoEvent
-	case a.task == taskFence, a.task == taskShutdown, a.task == taskClear:
-		g.Kind = graph.CrmEvent
-	case a.task == taskLRMDelete:
-		g.Kind, g.Mode = graph.CrmEvent, "cib"
+		in.Kind = graph.PseudoEvent
+	case a.task == taskFence, a.task == taskShutdown, a.task == taskClear, a.task == taskLRMDelete:
+		in.Kind = graph.CrmEvent
 	case a.is(pseudo):
-		g.Kind = graph.PseudoEvent
-		onNode = false
-		if details && a.task == taskMaintenance {
-			g.MaintenanceNodes = s.maintenanceNodes()
-			for _, m := range g.MaintenanceNodes {
-				g.Maintenance = append(g.Maintenance, m.Node)
-			}
-		}
+		in.Kind = graph.PseudoEvent
 	}
 	if a.rsc != nil && a.rsc.HistoryID != "" {
-		g.OperationKey, g.InternalKey = a.historyKey(), a.key
+		in.OperationKey, in.InternalKey = a.historyKey(), a.key
 	}
-	if onNode {
-		g.OnNode, g.OnNodeUUID = a.node.Name, string(a.node.ID)
+	if a.shownOnNode() {
+		in.OnNode, in.OnNodeUUID = a.node.Name, string(a.node.ID)
 		if r := s.router(a); r != nil {
-			g.RouterNode = r.Name
+			in.RouterNode = r.Name
 		}
-		a.meta["on_node"], a.meta["on_node_uuid"] = g.OnNode, g.OnNodeUUID
 	}
-	if !details {
-		return g
+	return in
+}
+
+// shownOnNode tells whether the graph says on which node the action is.
+func (a *action) shownOnNode() bool {
+	return a.node != nil && (!a.is(pseudo) || a.task == taskFence || a.task == taskShutdown || a.task == taskClear || a.task == taskLRMDelete)
+}
+
+// graphAction writes an action with all its details.
+func (s *scheduler) graphAction(a *action, g *graph.Action) {
+	in := s.graphInput(a)
+	*g = graph.Action{
+		Kind: in.Kind, ID: in.ActionID, Operation: in.Operation, OperationKey: in.OperationKey,
+		InternalKey: in.InternalKey, OnNode: in.OnNode, OnNodeUUID: in.OnNodeUUID, RouterNode: in.RouterNode,
+	}
+	switch {
+	case a.task == taskLRMDelete:
+		g.Mode = "cib"
+	case a.is(pseudo) && a.task == taskMaintenance:
+		g.MaintenanceNodes = s.maintenanceNodes()
+		for _, m := range g.MaintenanceNodes {
+			g.Maintenance = append(g.Maintenance, m.Node)
+		}
 	}
 	if a.rsc != nil && !a.is(pseudo) {
 		s.graphPrimitive(a, g)
 	}
 	s.graphAttributes(a, g)
-	if onNode {
+	if a.shownOnNode() {
 		s.graphDowned(a, g)
 	}
-	return g
 }
 
 // historyKey is the action's key with the name that the history has.
 func (a *action) historyKey() string {
 	if a.task == taskNotify {
-		return graph.NotifyKey(a.rsc.HistoryID, a.meta["notify_type"], a.meta["notify_operation"])
+		return graph.NotifyKey(a.rsc.HistoryID, a.meta.get("notify_type"), a.meta.get("notify_operation"))
 	}
 	task := a.task
 	if a.cancelTask != "" {
@@ -261,6 +292,10 @@ func (s *scheduler) graphPrimitive(a *action, g *graph.Action) {
 	if r.LockNode != nil && a.node == r.LockNode && (!a.node.Shutdown || a.task == taskStop) {
 		g.ShutdownLock = strconv.FormatInt(r.LockTime.Unix(), 10)
 	}
+	if r.graphed != nil {
+		g.Primitive = r.graphed
+		return
+	}
 	p := &graph.Primitive{ID: r.ID, Class: r.Meta["class"], Provider: r.Meta["provider"], Type: r.Meta["type"]}
 	switch {
 	case r.Is(status.Removed) && r.HistoryID != "":
@@ -271,55 +306,60 @@ func (s *scheduler) graphPrimitive(a *action, g *graph.Action) {
 			p.LongID = r.HistoryID
 		}
 	}
-	g.Primitive = p
+	g.Primitive, r.graphed = p, p
 }
 
 // graphAttributes gathers what the agent gets.
 func (s *scheduler) graphAttributes(a *action, g *graph.Action) {
-	attrs := map[string]string{}
-	add := func(k, v string) {
-		if _, has := attrs[k]; !has {
-			attrs[k] = v
-		}
+	attrs := &s.attrs
+	attrs.list = attrs.list[:0]
+	if s.in.FeatureSet != "" {
+		attrs.add("crm_feature_set", s.in.FeatureSet)
 	}
-	for k, v := range a.extra {
-		add(k, v)
+	for _, k := range keysOf(a.extra) {
+		attrs.add(k, a.extra[k])
 	}
 	if r := a.rsc; r != nil && (a.node != nil || r.Variant == status.Primitive) {
-		params := s.c.Params(r.Resource, a.node)
-		for _, k := range keysOf(params) {
-			v := params[k]
-			if addr := ""; k == "addr" && v == "#uname" {
-				if addr = s.c.BundleAddress(r.Resource); addr != "" {
-					v = addr
-				} else if base, ok := s.c.Params(r.Resource, nil)["addr"]; ok {
-					v = base
-				}
-			}
-			switch {
-			case attributeName(k):
-				add(k, v)
-			case k != "":
-				g.Params = append(g.Params, graph.Attr{Name: k, Value: v})
-			}
-		}
+		s.graphParams(a, g)
 	}
-	for k, v := range a.meta {
-		if !strings.ContainsAny(k, "#:") {
-			add(metaName(k), v)
-		}
+	if a.shownOnNode() {
+		a.meta.set("on_node", g.OnNode)
+		a.meta.set("on_node_uuid", g.OnNodeUUID)
 	}
+	attrs.addMeta(&a.meta)
 	for r := a.rsc; r != nil; r = r.parent {
 		r.v.graphMeta(attrs)
 	}
 	if a.rsc != nil {
-		s.guestMeta(a, add)
+		s.guestMeta(a, attrs)
 	}
-	for _, k := range keysOf(attrs) {
-		if !attributeName(k) {
-			continue
+	g.Attributes = make([]graph.Attr, 0, len(attrs.list))
+	for _, at := range attrs.list {
+		if attributeName(at.Name) {
+			g.Attributes = append(g.Attributes, at)
 		}
-		g.Attributes = append(g.Attributes, graph.Attr{Name: k, Value: attrs[k]})
+	}
+}
+
+// graphParams adds the resource's parameters.
+func (s *scheduler) graphParams(a *action, g *graph.Action) {
+	r := a.rsc
+	params := s.c.Params(r.Resource, a.node)
+	for _, k := range keysOf(params) {
+		v := params[k]
+		if addr := ""; k == "addr" && v == "#uname" {
+			if addr = s.c.BundleAddress(r.Resource); addr != "" {
+				v = addr
+			} else if base, ok := s.c.Params(r.Resource, nil)["addr"]; ok {
+				v = base
+			}
+		}
+		switch {
+		case attributeName(k):
+			s.attrs.add(k, v)
+		case k != "":
+			g.Params = append(g.Params, graph.Attr{Name: k, Value: v})
+		}
 	}
 }
 
@@ -335,17 +375,15 @@ func attributeName(k string) bool {
 	return k != ""
 }
 
-func metaName(k string) string { return "CRM_meta_" + strings.ReplaceAll(k, "-", "_") }
-
 // guestMeta tells an agent in a guest which machine is below.
-func (s *scheduler) guestMeta(a *action, add func(k, v string)) {
+func (s *scheduler) guestMeta(a *action, attrs *attrSet) {
 	if !a.node.IsGuest() {
 		return
 	}
 	l := s.of[a.node.Connection.Launcher]
 	task := a.task
 	if isNotify(task) {
-		task = a.meta["notify_operation"]
+		task = a.meta.get("notify_operation")
 	}
 	var host *node
 	switch task {
@@ -358,9 +396,9 @@ func (s *scheduler) guestMeta(a *action, add func(k, v string)) {
 		return
 	}
 	if t, has := a.rsc.Meta["container-attribute-target"]; has {
-		add("CRM_meta_container_attribute_target", t)
+		attrs.add("CRM_meta_container_attribute_target", t)
 	}
-	add("CRM_meta_physical_host", host.Name)
+	attrs.add("CRM_meta_physical_host", host.Name)
 }
 
 // graphDowned lists the nodes that an action takes down.
@@ -369,7 +407,7 @@ func (s *scheduler) graphDowned(a *action, g *graph.Action) {
 	case a.task == taskShutdown:
 		g.Downed = []graph.Downed{{Node: string(a.node.ID)}}
 	case a.task == taskFence:
-		if op := a.meta["stonith_action"]; op != "off" && op != "reboot" {
+		if op := a.meta.get("stonith_action"); op != "off" && op != "reboot" {
 			return
 		}
 		g.Downed = []graph.Downed{{Node: string(a.node.ID)}}

@@ -320,7 +320,7 @@ func (g group) addColocatedScores(target *rsc, nodes *table, c *colocation, fact
 	g.unmark(updatingScores)
 }
 
-func (g group) graphMeta(map[string]string) {}
+func (g group) graphMeta(*attrSet) {}
 
 func (g group) shutdownLock() {
 	for _, m := range g.children {

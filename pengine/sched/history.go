@@ -10,7 +10,6 @@ import (
 
 	"github.com/quorate/quorate/cib/document"
 	"github.com/quorate/quorate/pengine/status"
-	"github.com/quorate/quorate/transition/graph"
 )
 
 // internalConstraints makes the constraints that resources have by nature.
@@ -22,36 +21,21 @@ func (s *scheduler) internalConstraints() {
 
 // checkHistory compares what runs with what is configured.
 func (s *scheduler) checkHistory() {
-	named := map[string][]*rsc{}
-	for _, r := range s.rscs {
-		r.byName(named)
-	}
 	for _, n := range s.nodes {
 		if !n.Maintenance && !available(n) {
 			continue
 		}
 		state := document.ChildWith(document.Child(s.c.Root, "status"), "node_state", "uname", n.Name)
 		for e := range document.Children(document.At(state, "lrm", "lrm_resources"), "lrm_resource") {
-			if len(e.ChildElements()) == 0 {
+			if document.Child(e, "") == nil {
 				continue
 			}
-			for _, l := range slices.Backward(named[document.ID(e)]) {
+			for _, l := range slices.Backward(s.c.Named(document.ID(e))) {
 				if l.Variant == status.Primitive {
-					l.checkHistory(e, n)
+					s.of[l].checkHistory(e, n)
 				}
 			}
 		}
-	}
-}
-
-// byName files the resources by what the history may call them.
-func (r *rsc) byName(named map[string][]*rsc) {
-	named[r.ID] = append(named[r.ID], r)
-	if r.HistoryID != "" && r.HistoryID != r.ID {
-		named[r.HistoryID] = append(named[r.HistoryID], r)
-	}
-	for _, k := range r.children {
-		k.byName(named)
 	}
 }
 
@@ -118,7 +102,7 @@ func (r *rsc) checkHistory(e *etree.Element, n *node) {
 func (r *rsc) scheduleCancel(op *etree.Element, task string, interval uint, n *node) {
 	c := r.cancelAction(task, interval, n)
 	if id, has := document.Lookup(op, "call-id"); has {
-		c.meta["call-id"] = id
+		c.meta.set("call-id", id)
 	}
 	r.s.addOrdering(ordering{first: r, firstKey: r.key(taskStop), then: r, thenAction: c, rel: relOrdered})
 }
@@ -150,11 +134,11 @@ func (r *rsc) checkConfig(n *node, op *etree.Element) bool {
 		r.forceRestart(task, interval, n)
 		return true
 	}
-	_, reloads := document.Lookup(op, "op-restart-digest")
+	_, reloads := s.c.RestartDigest(op)
 	switch {
 	case interval > 0:
 		s.unfence(r, n, "Device parameters changed (reschedule)")
-		s.opAction(r, graph.OpKey(r.ID, task, interval), task, n, true).set(reschedule)
+		s.opAction(r, r.opKey(task, interval), task, n, true).set(reschedule)
 	case reloads:
 		s.unfence(r, n, "Device parameters changed (reload)")
 		r.reload(n)
@@ -165,7 +149,11 @@ func (r *rsc) checkConfig(n *node, op *etree.Element) bool {
 }
 
 func (r *rsc) forceRestart(task string, interval uint, n *node) {
-	r.s.opAction(r, graph.OpKey(r.ID, task, interval), task, nil, false).because("resource definition change", true)
+	a := r.s.opAction(r, r.opKey(task, interval), task, nil, false)
+	a.because("resource definition change", true)
+	if r.s.in.Trace {
+		r.s.noteLoss(a, loss{flag: optional, with: r.ID})
+	}
 	r.s.unfence(r, n, "Device parameters changed")
 }
 

@@ -25,10 +25,10 @@ func (r *rsc) banUnavailable(perNode int) {
 		if r.canRun(a.node, perNode) {
 			continue
 		}
-		a.set(-infinity, "no instance of "+r.parent.ID+" can run there")
+		a.set(-infinity, r.s.cause(CauseInstances, "", r.parent))
 		for _, k := range r.children {
 			if b := k.allowed.get(a.node); b != nil {
-				b.set(-infinity, "no instance of "+r.parent.ID+" can run there")
+				b.set(-infinity, r.s.cause(CauseInstances, "", r.parent))
 			}
 		}
 	}
@@ -91,7 +91,7 @@ func compareInstances(x, y *rsc) int {
 	if s1 != s2 {
 		return better(s1 > s2)
 	}
-	return x.instanceNumber() - y.instanceNumber()
+	return x.number - y.number
 }
 
 // mayRun forgets the node where the resource may not run there.
@@ -216,7 +216,7 @@ func (s *scheduler) assignInstances(collective *rsc, list []*rsc, most, perNode 
 			continue
 		}
 		if done >= most {
-			k.ban(nil, -infinity, "all instances of "+collective.ID+" are placed")
+			k.ban(nil, -infinity, s.cause(CauseInstances, "all", collective))
 		} else if k.assignInstance(nil, perNode) != nil {
 			done++
 		}
@@ -377,6 +377,7 @@ func (s *scheduler) updateInterleaved(first, then *action, n *node, filter actio
 		if f == nil {
 			if !current && rel&(relUnrunnableFirstBlocks|relFirstImpliesThen) != 0 && k.place(nil, true, true) {
 				ch |= changedThen
+				k.noteUnplaced(CauseOrder, "", first.rsc)
 			}
 			continue
 		}

@@ -18,7 +18,6 @@ type Line struct {
 	Score    score
 	Kind     LineKind
 	Values   map[string]string // of a capacity or utilization
-	Why      []status.Reason
 }
 
 // LineKind tells what a Line is about.
@@ -37,7 +36,7 @@ func (s *scheduler) showScores(r *rsc, where string) {
 		return
 	}
 	for _, a := range r.allowed.list() {
-		s.scores = append(s.scores, Line{Where: where, Resource: r.ID, Node: a.node.Name, Score: a.score, Why: a.why})
+		s.scores = append(s.scores, Line{Where: where, Resource: r.ID, Node: a.node.Name, Score: a.score})
 	}
 	for _, k := range r.children {
 		s.showScores(k, where)

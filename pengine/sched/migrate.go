@@ -41,11 +41,12 @@ func (r *rsc) migrate(current *node) {
 	orderTasks(r, taskMigrateFrom, r, taskStart, relOrdered|relUnmigratableThenBlocks|relFirstElseThen)
 	for _, a := range []*action{to, from} {
 		if a != nil {
-			a.meta["migrate_source"], a.meta["migrate_target"] = current.Name, r.node().Name
+			a.meta.set("migrate_source", current.Name)
+			a.meta.set("migrate_target", r.node().Name)
 		}
 	}
 	if to != nil && !r.Is(status.IsConnection) {
-		to.meta["record-pending"] = "true"
+		to.meta.set("record-pending", "true")
 	}
 }
 

@@ -70,8 +70,10 @@ func (r *rsc) tell(task string, act, complete *action) *notification {
 func (r *rsc) tellPoint(about *action, task, keyType, typ, op string) *action {
 	a := r.s.opAction(r, graph.NotifyKey(r.ID, keyType, about.task), task, nil, about.is(optional))
 	a.set(pseudo)
-	a.meta["notify_key_type"], a.meta["notify_key_operation"] = keyType, about.task
-	a.meta["notify_type"], a.meta["notify_operation"] = typ, op
+	a.meta.set("notify_key_type", keyType)
+	a.meta.set("notify_key_operation", about.task)
+	a.meta.set("notify_type", typ)
+	a.meta.set("notify_operation", op)
 	return a
 }
 
@@ -261,7 +263,7 @@ func (n *notification) environment(r *rsc) {
 
 func (n *notification) putKeys(a *action) {
 	for _, v := range slices.Backward(n.keys) {
-		a.meta[v[0]] = v[1]
+		a.meta.set(v[0], v[1])
 	}
 }
 
@@ -328,12 +330,8 @@ func (n *notification) notifyOn(r *rsc, on *node, op, done *action) *action {
 	if op == nil || done == nil || !on.Online || !op.is(runnable) {
 		return nil
 	}
-	a := r.s.opAction(r, graph.NotifyKey(r.ID, op.meta["notify_type"], op.meta["notify_operation"]), op.task, on, op.is(optional))
-	for k, v := range op.meta {
-		if _, has := a.meta[k]; !has {
-			a.meta[k] = v
-		}
-	}
+	a := r.s.opAction(r, graph.NotifyKey(r.ID, op.meta.get("notify_type"), op.meta.get("notify_operation")), op.task, on, op.is(optional))
+	a.meta.addFrom(&op.meta)
 	n.putKeys(a)
 	order(op, a, relOrdered)
 	order(a, done, relOrdered)
@@ -348,7 +346,7 @@ func (n *notification) postOn(r *rsc, on *node) {
 		return
 	}
 	for _, m := range slices.Backward(r.actions) {
-		if v, has := m.meta["interval"]; has && v != "0" && m.task != taskCancel {
+		if v, has := m.meta.lookup("interval"); has && v != "0" && m.task != taskCancel {
 			order(n.postDone, m, relOrdered)
 		}
 	}

@@ -12,27 +12,6 @@ import (
 // primitive is the variant of a single resource; the others build on it.
 type primitive struct{ *rsc }
 
-// assignResources gives each resource its place.
-func (s *scheduler) assignResources() {
-	if s.c.Options.Placement != "default" {
-		s.sortResources()
-	}
-	s.showCapacities("Original")
-	if s.c.HaveRemoteNodes {
-		for _, r := range s.rscs {
-			if r.Is(status.IsConnection) {
-				r.v.assign(r.MigrationTarget, true)
-			}
-		}
-	}
-	for _, r := range s.rscs {
-		if !r.Is(status.IsConnection) {
-			r.v.assign(nil, true)
-		}
-	}
-	s.showCapacities("Remaining")
-}
-
 func (p primitive) assign(prefer *node, stopIfFail bool) *alloc {
 	r, s := p.rsc, p.s
 	if r.parent != nil && !r.parent.has(assigning) {
@@ -59,7 +38,7 @@ func (p primitive) assign(prefer *node, stopIfFail bool) *alloc {
 		}
 	}
 	if r.NextRole == status.RoleStopped {
-		r.ban(nil, -infinity, "target-role is Stopped: "+r.NextRoleWhy)
+		r.ban(nil, -infinity, s.cause(CauseTargetRole, r.NextRoleWhy, nil))
 	} else if r.NextRole > r.Role && !s.c.Quorate && s.c.Options.NoQuorum == status.NoQuorumFreeze {
 		r.SetNextRole(r.Role, "no-quorum-policy=freeze")
 	}
@@ -114,203 +93,6 @@ func (r *rsc) applyThisWith(c *colocation) {
 	r.v.applyColocation(r, c.primary, c, true)
 	if backup != nil && !r.allowed.anyUsable() {
 		r.allowed = backup
-	}
-}
-
-// placeBest chooses the best place.
-func (r *rsc) placeBest(prefer *node, stopIfFail bool) {
-	if free := r.banInsufficient(); prefer == nil {
-		prefer = free
-	}
-	if !r.has(unassigned) {
-		return
-	}
-	places := r.allowed.list()
-	current := r.CurrentNode()
-	r.s.sortPlaces(places, current)
-	var best, chosen *alloc
-	if len(places) > 0 {
-		best = places[0]
-	}
-	if prefer != nil && best != nil {
-		if chosen = r.allowed.get(prefer); chosen != nil && (chosen.score < best.score || !chosen.usable()) {
-			chosen = nil
-		}
-	}
-	if chosen == nil && best != nil {
-		chosen = best
-		uniqueClone := r.parent.isVariant(status.Clone) && r.parent.Is(status.Unique)
-		if !uniqueClone && chosen.score > 0 && available(chosen.node) && current != nil && available(current) && current.Base >= 0 {
-			for _, a := range places[1:] {
-				if a.score != chosen.score {
-					break
-				}
-				if a.node == current {
-					chosen = a
-				}
-			}
-		}
-	}
-	r.place(chosen, false, stopIfFail)
-}
-
-// place assigns the resource, and all below, to a place (nil: nowhere).
-func (r *rsc) place(to *alloc, force, stopIfFail bool) (moved bool) {
-	if len(r.children) > 0 {
-		for _, k := range r.children {
-			moved = k.place(to, force, stopIfFail) || moved
-		}
-		return moved
-	}
-	if !force && to != nil && (to.score < 0 || !to.usable() && !to.node.IsGuest()) {
-		if stopIfFail {
-			r.SetNextRole(status.RoleStopped, "node availability")
-		}
-		to = nil
-	}
-	moved = r.assigned.on() != to.on()
-	r.unplace()
-	r.unmark(unassigned)
-	if to == nil {
-		if stopIfFail {
-			r.placedNowhere()
-		}
-		return moved
-	}
-	to.count++
-	r.assigned = to.copy()
-	r.s.placed[to.node.Index]++
-	r.s.consume(to.node, r.Utilization)
-	r.s.showUtilization(r, to.node)
-	return moved
-}
-
-// placedNowhere makes the actions known so far fit.
-func (r *rsc) placedNowhere() {
-	r.SetNextRole(status.RoleStopped, "unable to assign")
-	for _, a := range r.actions {
-		switch a.task {
-		case taskStop:
-			a.clear(optional)
-		case taskStart:
-			a.clear(runnable)
-		default:
-			if v, has := a.meta["interval"]; has && v != "0" && a.meta["op_target_rc"] != "7" {
-				a.clear(runnable)
-			}
-		}
-	}
-}
-
-func (r *rsc) unplace() {
-	r.mark(unassigned)
-	for _, k := range r.children {
-		k.unplace()
-	}
-	if len(r.children) > 0 || r.assigned == nil {
-		return
-	}
-	n := r.assigned.node
-	r.assigned = nil
-	r.s.placed[n.Index]--
-	r.s.release(n, r.Utilization)
-}
-
-// nextStep is the role on the way from one to another.
-func nextStep(from, to status.Role) status.Role {
-	table := [5][5]status.Role{
-		{status.RoleUnknown, status.RoleStopped, status.RoleStopped, status.RoleStopped, status.RoleStopped},
-		{status.RoleStopped, status.RoleStopped, status.RoleStarted, status.RoleUnpromoted, status.RoleUnpromoted},
-		{status.RoleStopped, status.RoleStopped, status.RoleStarted, status.RoleUnpromoted, status.RolePromoted},
-		{status.RoleStopped, status.RoleStopped, status.RoleStopped, status.RoleUnpromoted, status.RolePromoted},
-		{status.RoleStopped, status.RoleUnpromoted, status.RoleUnpromoted, status.RoleUnpromoted, status.RolePromoted},
-	}
-	return table[from][to]
-}
-
-// step makes the actions of one step. It is false where there is no such step.
-func (r *rsc) step(from, to status.Role, n *node, isOptional bool) bool {
-	switch {
-	case from == status.RolePromoted && to != status.RolePromoted && to != status.RoleUnknown:
-		r.demote(isOptional)
-	case to == status.RoleStopped && from != status.RoleStopped && from != status.RolePromoted:
-		r.stop(isOptional)
-	case from == status.RoleUnpromoted && to == status.RoleStarted:
-		r.stop(isOptional)
-	case from == status.RoleStopped && (to == status.RoleStarted || to == status.RoleUnpromoted):
-		r.start(n, isOptional)
-	case to == status.RolePromoted && (from == status.RoleStarted || from == status.RoleUnpromoted):
-		r.promote(n, isOptional)
-	case from == to, from == status.RoleStarted && to == status.RoleUnpromoted:
-		return false
-	}
-	return true
-}
-
-// expectedOn tells whether a multiply active resource stays on the node.
-func (r *rsc) expectedOn(n *node) bool {
-	return r.has(stopUnexpected|restarting) && r.NextRole > status.RoleStopped && r.node() == n && n != nil
-}
-
-func (r *rsc) stop(isOptional bool) {
-	for _, n := range r.ActiveOn {
-		if r.expectedOn(n) {
-			continue
-		}
-		if r.MigrationTarget != nil {
-			if n == r.MigrationTarget && n == r.node() {
-				continue
-			}
-			isOptional = false
-		}
-		a := r.act(taskStop, n, isOptional)
-		if r.assigned == nil {
-			a.because("node availability", true)
-		} else if r.has(restarting | stopUnexpected) {
-			a.because("being multiply active", true)
-		}
-		if !r.Is(status.Managed) {
-			a.clear(runnable)
-		}
-		if r.Is(status.NeedsUnfencing) {
-			order(a, r.s.fenceOp(n, "on", true, "", false), relThenImpliesFirst)
-		}
-	}
-}
-
-func (r *rsc) start(n *node, isOptional bool) {
-	a := r.act(taskStart, n, true)
-	if n != nil {
-		r.orderVsUnfencing(n, a, relFirstImpliesThen)
-	}
-	if a.is(runnable) && !isOptional {
-		a.clear(optional)
-	}
-	if r.expectedOn(n) {
-		a.set(pseudo)
-	}
-}
-
-func (r *rsc) promote(n *node, isOptional bool) {
-	for _, a := range r.findTask(taskStart, n, true) {
-		if !a.is(runnable) {
-			for _, p := range r.findTask(taskPromote, n, true) {
-				p.clear(runnable)
-			}
-			return
-		}
-	}
-	a := r.act(taskPromote, n, isOptional)
-	if r.expectedOn(n) {
-		a.set(pseudo)
-	}
-}
-
-func (r *rsc) demote(isOptional bool) {
-	for _, n := range r.ActiveOn {
-		if !r.expectedOn(n) {
-			r.act(taskDemote, n, isOptional)
-		}
 	}
 }
 
@@ -385,28 +167,6 @@ func (p primitive) createActions() {
 	}
 }
 
-// restart makes the actions that bring the resource down and up again.
-func (r *rsc) restart(current *node, needStop, needPromote bool) {
-	r.mark(restarting)
-	role := r.Role
-	for role != status.RoleStopped {
-		next := nextStep(role, status.RoleStopped)
-		if !r.step(role, next, current, !needStop) {
-			break
-		}
-		role = next
-	}
-	for r.Role <= r.NextRole && role != r.Role && !r.Is(status.Blocked) {
-		next := nextStep(role, r.Role)
-		required := needStop || next == status.RolePromoted && needPromote
-		if !r.step(role, next, r.node(), !required) {
-			break
-		}
-		role = next
-	}
-	r.unmark(restarting)
-}
-
 func (p primitive) internalConstraints() {
 	r, s := p.rsc, p.s
 	if !r.Is(status.Managed) {
@@ -439,7 +199,7 @@ func (p primitive) internalConstraints() {
 func (r *rsc) avoidRemoteNodes() {
 	for _, a := range r.allowed.list() {
 		if a.node.Connection != nil {
-			a.set(-infinity, "cannot run on remote nodes")
+			a.set(-infinity, r.s.cause(CauseRemote, "", nil))
 		}
 	}
 }
@@ -462,7 +222,7 @@ func (r *rsc) launcherConstraints() {
 	if remote != nil {
 		for _, a := range r.allowed.list() {
 			if a.node.Connection != remote.Resource {
-				a.set(-infinity, "runs inside "+l.ID)
+				a.set(-infinity, r.s.cause(CauseContainer, "", l))
 			}
 		}
 		return
@@ -546,21 +306,21 @@ func (p primitive) updateOrdered(first, then *action, _ *node, flags, filter act
 	return p.s.updateOrdered(first, then, flags, filter, rel)
 }
 
-func (p primitive) graphMeta(attrs map[string]string) {
+func (p primitive) graphMeta(attrs *attrSet) {
 	r := p.rsc
 	if v, has := r.Meta["clone"]; has {
-		attrs["CRM_meta_clone"] = v
+		attrs.set("CRM_meta_clone", v)
 	}
 	if v, has := r.Meta["remote-node"]; has {
-		attrs["CRM_meta_remote_node"] = v
+		attrs.set("CRM_meta_remote_node", v)
 	}
 	for x := r; x != nil; x = x.parent {
 		if x.launcher != nil {
-			attrs["CRM_meta_container"] = x.launcher.ID
+			attrs.set("CRM_meta_container", x.launcher.ID)
 		}
 	}
 	if v, has := r.Meta["external-ip"]; has {
-		attrs["pcmk_external_ip"] = v
+		attrs.set("pcmk_external_ip", v)
 	}
 }
 

@@ -76,7 +76,7 @@ func (p primitive) createProbe(n *node) bool {
 	}
 	top := r.top()
 	switch {
-	case !s.c.Options.StartupProbes, r.launcher != nil && !r.Is(status.IsConnection), r.Is(status.Removed), r.Probed[n]:
+	case !s.c.Options.StartupProbes, r.launcher != nil && !r.Is(status.IsConnection), r.Is(status.Removed), r.Probed.Has(n):
 		return false
 	}
 	a := r.allowed.get(n)
@@ -97,7 +97,7 @@ func (p primitive) createProbe(n *node) bool {
 func (r *rsc) guestProbe(n *node, top *rsc) bool {
 	guest := r.s.of[n.Connection.Launcher]
 	if guest.Role == status.RoleStopped {
-		if guest.assigned != nil && !guest.Probed[guest.node()] {
+		if guest.assigned != nil && !guest.Probed.Has(guest.node()) {
 			orderTasks(guest, taskMonitor, top, taskStart, relOrdered)
 		}
 		return false
@@ -116,9 +116,9 @@ func (r *rsc) probe(n *node, top *rsc) {
 	a.clear(optional)
 	r.orderVsUnfencing(n, a, relOrdered)
 	if !r.activeOn(n) {
-		a.meta["op_target_rc"] = "7"
+		a.meta.set("op_target_rc", "7")
 	} else if r.Role == status.RolePromoted {
-		a.meta["op_target_rc"] = "8"
+		a.meta.set("op_target_rc", "8")
 	}
 	if top.Variant != status.Clone {
 		top = r
@@ -150,8 +150,8 @@ func (s *scheduler) orderProbesOf(r *rsc) {
 		for _, after := range slices.Backward(probe.after) {
 
 			probeBeforeStarts(probe, after)
-			seen := map[*action]bool{}
-			probeBeforeRestarts(probe, after.action, seen)
+			s.walk++
+			probeBeforeRestarts(probe, after.action, s.walk)
 		}
 	}
 }
@@ -172,14 +172,20 @@ func probeBeforeStarts(probe *action, after *related) {
 
 // probeBeforeRestarts orders a probe before the stop of what would be restarted
 // because of what the probe may find.
-func probeBeforeRestarts(probe, after *action, seen map[*action]bool) {
-	if probe.rsc == nil || probe.rsc.Variant != status.Primitive || probe.task != taskMonitor || seen[after] {
+func probeBeforeRestarts(probe, after *action, walk int) {
+	if probe.rsc == nil || probe.rsc.Variant != status.Primitive || probe.task != taskMonitor || after.walk == walk {
 		return
 	}
-	seen[after] = true
+	after.walk = walk
 	r := after.rsc
 	if r.isVariant(status.Primitive) && r != probe.rsc {
-		task := map[string]string{taskStart: taskStop, taskPromote: taskDemote}[after.task]
+		task := ""
+		switch after.task {
+		case taskStart:
+			task = taskStop
+		case taskPromote:
+			task = taskDemote
+		}
 		if task != "" {
 			for _, then := range r.findTask(task, nil, false) {
 				if !then.is(pseudo) {
@@ -209,7 +215,7 @@ func probeBeforeRestarts(probe, after *action, seen map[*action]bool) {
 				continue
 			}
 		}
-		probeBeforeRestarts(probe, w.action, seen)
+		probeBeforeRestarts(probe, w.action, walk)
 	}
 }
 
@@ -249,7 +255,7 @@ func (s *scheduler) probesBeforeStops() {
 }
 
 func probeNeeded(probe, then *action) bool {
-	if then.task == taskFence && probe.node == then.node && then.meta["stonith_action"] == "on" {
+	if then.task == taskFence && probe.node == then.node && then.meta.get("stonith_action") == "on" {
 		return false
 	}
 	return then.task != taskShutdown || probe.node == nil || then.node == nil || probe.node == then.node

@@ -22,7 +22,7 @@ func (r *rsc) addPromotionScores() {
 			}
 			v, _ := k.promotionScore(a.node)
 			if v > 0 {
-				a.add(v, "promotion score")
+				a.add(v, r.s.cause(CausePromotion, "", nil))
 			}
 			k.Priority = max(k.Priority, v)
 		}
@@ -79,17 +79,17 @@ func (r *rsc) promotionScoreApplies(n *node) bool {
 				if active == nil && f.activeOn(n) {
 					active = f
 				}
-				known = known || f.Probed[n]
+				known = known || f.Probed.Has(n)
 			}
 		}
 		if active == r || active == nil && known {
 			return allowed
 		}
 	}
-	if len(r.ActiveOn) == 0 && len(r.Probed) == 0 {
+	if len(r.ActiveOn) == 0 && r.Probed.Empty() {
 		return allowed
 	}
-	return (r.Probed[n] || r.activeOn(n)) && allowed
+	return (r.Probed.Has(n) || r.activeOn(n)) && allowed
 }
 
 // setInstanceRoles decides which instances are promoted.
@@ -172,7 +172,7 @@ func (r *rsc) sortPromotable() {
 		}
 		if to := k.assignedTo(); to != nil {
 			if a := r.allowed.get(to.node); a != nil {
-				a.add(k.promotionPriority, "promotion priority of "+k.ID)
+				a.add(k.promotionPriority, r.s.cause(CausePromotion, "", k))
 			}
 		}
 	}
@@ -195,7 +195,7 @@ func (r *rsc) sortPromotable() {
 			}
 		}
 	}
-	mergeSort(r.children, func(a, b *rsc) int {
+	status.MergeSort(r.children, func(a, b *rsc) int {
 		if a.promotionPriority != b.promotionPriority {
 			return better(a.promotionPriority > b.promotionPriority)
 		}
@@ -356,7 +356,7 @@ func (c *colocation) withPromotable(dependent, primary *rsc) {
 			value, known := nodeAttr(to.node, c.attr, primary)
 			for _, a := range dependent.allowed.list() {
 				if v, ok := nodeAttr(a.node, c.attr, dependent); sameAttr(value, known, v, ok) {
-					a.add(c.score, "colocation "+c.id+" with "+primary.ID)
+					a.add(c.score, c.cause(CauseColocation, primary))
 				}
 			}
 		}

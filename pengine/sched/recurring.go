@@ -11,7 +11,6 @@ import (
 
 	"github.com/quorate/quorate/cib/document"
 	"github.com/quorate/quorate/pengine/status"
-	"github.com/quorate/quorate/transition/graph"
 )
 
 // recurringOp is a configured recurring operation.
@@ -53,7 +52,7 @@ func (r *rsc) recurringOpOf(e *etree.Element) (op recurringOp, ok bool) {
 			return op, false
 		}
 	}
-	op.key = graph.OpKey(r.ID, op.name, op.interval)
+	op.key = r.opKey(op.name, op.interval)
 	return op, id != "" && r.Operation(op.name, op.interval, false) != nil
 }
 
@@ -113,7 +112,7 @@ func (r *rsc) recurActive(start *action, n *node, op recurringOp) {
 		m.clear(runnable)
 	}
 	if r.NextRole == status.RolePromoted {
-		m.meta["op_target_rc"] = "8"
+		m.meta.set("op_target_rc", "8")
 	}
 	if n != nil && !r.Is(status.Managed) {
 		return
@@ -163,7 +162,7 @@ func (r *rsc) recurInactive(n *node, op recurringOp) {
 			continue
 		}
 		m := r.s.opAction(r, op.key, op.name, o, len(r.findExact(op.key, o)) > 0)
-		m.meta["op_target_rc"] = "7"
+		m.meta.set("op_target_rc", "7")
 		if r.Is(status.Managed) {
 			for _, p := range r.findTask(taskMonitor, o, false) {
 				order(p, m, relUnrunnableFirstBlocks)
@@ -191,8 +190,9 @@ func (r *rsc) afterStops(n *node, a *action) {
 }
 
 func (r *rsc) cancelAction(task string, interval uint, n *node) *action {
-	a := r.s.opAction(r, graph.OpKey(r.ID, task, interval), taskCancel, n, false)
+	a := r.s.opAction(r, r.opKey(task, interval), taskCancel, n, false)
 	a.task, a.cancelTask = taskCancel, task
-	a.meta["operation"], a.meta["interval"] = task, strconv.FormatUint(uint64(interval), 10)
+	a.meta.set("operation", task)
+	a.meta.set("interval", strconv.FormatUint(uint64(interval), 10))
 	return a
 }

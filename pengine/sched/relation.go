@@ -62,8 +62,14 @@ func (s *scheduler) addOrdering(o ordering) {
 	if o.thenKey == "" && o.thenAction != nil {
 		o.thenKey = o.thenAction.key
 	}
-	s.orderings = append(s.orderings, &o)
-	s.orderMigrations(&o)
+	if len(s.orderingSlab) == 0 {
+		s.orderingSlab = make([]ordering, slabSize)
+	}
+	p := &s.orderingSlab[0]
+	s.orderingSlab = s.orderingSlab[1:]
+	*p = o
+	s.orderings = append(s.orderings, p)
+	s.orderMigrations(p)
 }
 
 // orderTasks orders a task of one resource before one of another.
@@ -103,7 +109,11 @@ func (r *rsc) findByTask(key string) []*action {
 	if err != nil {
 		return nil
 	}
-	return r.find(graph.OpKey(r.ID, task, interval), nil)
+	own := r.opKey(task, interval)
+	if own == key {
+		return nil // it names this one
+	}
+	return r.find(own, nil)
 }
 
 func (s *scheduler) orderFirst(o *ordering) {
@@ -117,7 +127,7 @@ func (s *scheduler) orderFirst(o *ordering) {
 		_, task, interval, _ := graph.ParseOpKey(o.firstKey)
 		role := o.first.State(true)
 		if !(role == status.RoleStopped && task == taskStop) && !(role == status.RoleUnpromoted && task == taskDemote) {
-			firsts = []*action{s.opAction(o.first, graph.OpKey(o.first.ID, task, interval), task, nil, true)}
+			firsts = []*action{s.opAction(o.first, o.first.opKey(task, interval), task, nil, true)}
 		}
 	}
 	then := o.then
@@ -384,6 +394,9 @@ func (s *scheduler) updateGraphed(first, then *action, ff, tf actionFlags, in *r
 	if in.rel&(relFirstImpliesThen|relThenImpliesFirst|relIntermediateStop) != 0 && first.rsc != nil && !first.rsc.Is(status.Managed) &&
 		first.rsc.Is(status.Blocked) && !first.is(runnable) && first.task == taskStop && then.is(runnable) {
 		then.clear(runnable)
+		if s.in.Trace {
+			s.noteLoss(then, loss{flag: runnable, cause: first})
+		}
 		ch |= changedThen
 	}
 	return ch

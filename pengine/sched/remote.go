@@ -181,7 +181,7 @@ func (s *scheduler) router(a *action) *node {
 	}
 	task := a.task
 	if task == taskNotify {
-		task = a.meta["notify_operation"]
+		task = a.meta.get("notify_operation")
 	}
 	partial := r.launcher == nil && r.MigrationTarget != nil
 	switch task {

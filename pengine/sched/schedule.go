@@ -19,8 +19,12 @@ type Input struct {
 	Sanitized bool // private parameters are missing; compare secure digests
 	// TransitionID numbers the graph.
 	TransitionID int
+	// FeatureSet stands in the graph as that of who decided, where it is given.
+	FeatureSet string
 	// Scores and Utilization ask for what crm_simulate -s and -U show.
 	Scores, Utilization bool
+	// Trace asks that all causes be remembered, for Result.Trace.
+	Trace bool
 }
 
 // A Result is a decision.

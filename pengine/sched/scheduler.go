@@ -6,6 +6,7 @@ package sched
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/quorate/quorate/pengine/status"
 	"github.com/quorate/quorate/transition/graph"
@@ -29,11 +30,23 @@ type scheduler struct {
 	capacity   []map[string]string // what is left of each node's utilization
 	actions    []*action           // in the order of creation
 	singletons map[string]*action  // those of no resource, by key
+	metas      map[metaKey]*opMeta // as configured, of actions so far
+	plainNames bool                // no two nodes go by one name, and there are no guests
 	orderings  []*ordering         // to be applied to actions
 	locations  []*location         // in the order of unpacking
 	scores     []Line
 	graph      *graph.Graph
-	updates    int
+	attrs      attrSet // of the action that is being written
+
+	// What is allocated many at a time.
+	relatedSlab  []related
+	orderingSlab []ordering
+	actionSlab   []action
+	graphedSlab  []graphed
+	updates      int
+	walk         int                // number of the walk through relations that is under way
+	losses       map[*action][]loss // where Input.Trace is set
+	unplaced     map[*rsc]Cause     // likewise
 }
 
 // schedFlags are properties of a resource that only matter while scheduling.
@@ -64,6 +77,9 @@ type rsc struct {
 	allowed  table
 	assigned *alloc
 	actions  []*action // in the order of creation
+	graphed  *graph.Primitive
+	number   int       // of an instance
+	keys     []taskKey // of actions without interval, as far as asked for
 
 	thisWith, withThis []*colocation
 	locations          []*location // in the order of unpacking
@@ -79,17 +95,18 @@ func (r *rsc) unmark(f schedFlags)   { r.sf &^= f }
 
 func newScheduler(c *status.Cluster, in Input) *scheduler {
 	s := &scheduler{
-		in: in, c: c, nodes: c.Nodes, of: map[*status.Resource]*rsc{}, singletons: map[string]*action{},
+		in: in, c: c, nodes: c.Nodes, of: map[*status.Resource]*rsc{}, singletons: map[string]*action{}, metas: map[metaKey]*opMeta{},
 		placed: make([]int, len(c.Nodes)), capacity: make([]map[string]string, len(c.Nodes)),
 	}
 	for i, n := range c.Nodes {
 		s.capacity[i] = make(map[string]string, len(n.Utilization))
 		maps.Copy(s.capacity[i], n.Utilization)
 	}
+	s.plainNames = plainNames(c.Nodes)
 	for _, r := range c.Resources {
 		s.rscs = append(s.rscs, s.wrap(r, nil))
 	}
-	for _, r := range s.of { //nolint:maprange // each entry on its own
+	for _, r := range s.of { // any order: each resource on its own
 		if r.Launcher != nil {
 			r.launcher = s.of[r.Launcher]
 		}
@@ -100,9 +117,23 @@ func newScheduler(c *status.Cluster, in Input) *scheduler {
 	return s
 }
 
+// plainNames tells whether each node is the only one with its name as an
+// attribute.
+func plainNames(nodes []*node) bool {
+	seen := make(map[string]bool, len(nodes))
+	for _, n := range nodes {
+		name := strings.ToLower(n.Name)
+		if n.IsGuest() || seen[name] || n.Attrs[status.AttrName] != n.Name {
+			return false
+		}
+		seen[name] = true
+	}
+	return true
+}
+
 // wrap makes the scheduler's view of a resource and all below it.
 func (s *scheduler) wrap(r *status.Resource, parent *rsc) *rsc {
-	w := &rsc{Resource: r, s: s, parent: parent, sf: unassigned, allowed: newTable(s.nodes, r.Allowed)}
+	w := &rsc{Resource: r, s: s, parent: parent, sf: unassigned, number: instanceNumber(r.ID), allowed: newTable(s.nodes, &r.Allowed, s.in.Trace)}
 	s.of[r] = w
 	switch r.Variant {
 	case status.Primitive:
@@ -143,7 +174,7 @@ type variant interface {
 	actionFlags(a *action, n *node) actionFlags
 	updateOrdered(first, then *action, n *node, flags, filter actionFlags, rel relation) changed
 	addToGraph()
-	graphMeta(attrs map[string]string)
+	graphMeta(attrs *attrSet)
 	addUtilization(orig *rsc, all []*rsc, sum map[string]string)
 	shutdownLock()
 	changes() []Change
@@ -236,7 +267,7 @@ func (r *rsc) anyFlag(f status.Flags) bool {
 }
 
 // ban adds a score on a node (nil: on all), to the resource and all below.
-func (r *rsc) ban(n *node, v score, why string) {
+func (r *rsc) ban(n *node, v score, why *Cause) {
 	if n != nil {
 		r.addScore(n, v, why)
 		return
@@ -249,7 +280,7 @@ func (r *rsc) ban(n *node, v score, why string) {
 	}
 }
 
-func (r *rsc) addScore(n *node, v score, why string) {
+func (r *rsc) addScore(n *node, v score, why *Cause) {
 	for _, k := range r.children {
 		k.addScore(n, v, why)
 	}

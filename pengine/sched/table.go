@@ -4,7 +4,6 @@
 package sched
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/quorate/quorate/pengine/status"
@@ -14,9 +13,9 @@ import (
 type alloc struct {
 	node  *node
 	score score
-	probe status.ProbeMode
 	count int
-	why   []status.Reason
+	probe status.ProbeMode
+	why   *trail // what made the score, where asked
 }
 
 func (a *alloc) on() *node {
@@ -26,20 +25,17 @@ func (a *alloc) on() *node {
 	return a.node
 }
 
-// maxReasons bounds what is remembered of one score.
-const maxReasons = 64
-
-func (a *alloc) add(v score, why string) {
+func (a *alloc) add(v score, why *Cause) {
 	a.score = a.score.Add(v)
-	if v != 0 && len(a.why) < maxReasons {
-		a.why = append(slices.Clip(a.why), status.Reason{Score: v, Text: why})
+	if why != nil && v != 0 {
+		a.note(v, why, false)
 	}
 }
 
-func (a *alloc) set(v score, why string) {
+func (a *alloc) set(v score, why *Cause) {
 	a.score = v
-	if len(a.why) < maxReasons {
-		a.why = append(slices.Clip(a.why), status.Reason{Score: v, Text: why})
+	if why != nil {
+		a.note(v, why, true)
 	}
 }
 
@@ -51,11 +47,18 @@ func (a *alloc) copy() *alloc {
 // table is the places of one resource by node index; nil where a node is none.
 type table []*alloc
 
-func newTable(nodes []*node, from map[*node]*status.Allowed) table {
+func newTable(nodes []*node, from *status.Places, traced bool) table {
 	t := make(table, len(nodes))
+	slab := make([]alloc, from.Len())
 	for i, n := range nodes {
-		if a := from[n]; a != nil {
-			t[i] = &alloc{node: n, score: a.Score, probe: a.Probe, why: a.Why}
+		a := from.On(n)
+		if a == nil {
+			continue
+		}
+		t[i], slab = &slab[0], slab[1:]
+		*t[i] = alloc{node: n, score: a.Score, probe: a.Probe}
+		if traced {
+			traceAllowed(t[i], a)
 		}
 	}
 	return t
@@ -72,10 +75,11 @@ func (t table) clone() table {
 	if t == nil {
 		return nil
 	}
-	cp := make(table, len(t))
+	cp, slab := make(table, len(t)), make([]alloc, len(t))
 	for i, a := range t {
 		if a != nil {
-			cp[i] = a.copy()
+			slab[i] = *a
+			cp[i] = &slab[i]
 		}
 	}
 	return cp

@@ -104,17 +104,17 @@ func (r *rsc) applyTicket(t *ticketRef) {
 		}
 		return
 	}
-	const lost = "ticket was lost: "
+	why := r.s.cause(CauseTicket, t.ticket.ID, nil)
 	roleMatches := t.role == status.RoleUnknown || t.role == r.Role
 	switch {
 	case t.ticket.Granted || len(r.ActiveOn) == 0:
 		if t.role != status.RolePromoted || t.loss == lossStop {
-			r.ban(nil, -infinity, "ticket is not held: "+t.ticket.ID)
+			r.ban(nil, -infinity, why)
 		}
 	case t.loss == lossStop, t.loss == lossDemote && t.role != status.RolePromoted:
-		r.ban(nil, -infinity, lost+t.ticket.ID)
+		r.ban(nil, -infinity, why)
 	case t.loss == lossFence && roleMatches:
-		r.ban(nil, -infinity, lost+t.ticket.ID)
+		r.ban(nil, -infinity, why)
 		for _, n := range r.ActiveOn {
 			r.s.fenceNode(n, "deadman ticket was lost", false)
 		}
@@ -128,7 +128,7 @@ func (r *rsc) applyTicket(t *ticketRef) {
 func (r *rsc) requirePromotionTickets() {
 	for _, t := range r.tickets {
 		if t.role == status.RolePromoted && !t.held() {
-			r.ban(nil, -infinity, "promotion needs ticket "+t.ticket.ID)
+			r.ban(nil, -infinity, r.s.cause(CauseTicket, t.ticket.ID, nil))
 		}
 	}
 }

@@ -21,8 +21,11 @@ func amount(s string) int64 {
 }
 
 func keysOf(m map[string]string) []string {
+	if len(m) == 0 {
+		return nil
+	}
 	keys := make([]string, 0, len(m))
-	for k := range m {
+	for k := range m { // any order: they are sorted below
 		keys = append(keys, k)
 	}
 	sort.Strings(keys)
@@ -107,7 +110,7 @@ func (r *rsc) banInsufficient() *node {
 	}
 	for _, a := range places {
 		if a.usable() && !s.enough(a.node, need) {
-			r.ban(a.node, -infinity, "not enough capacity")
+			r.ban(a.node, -infinity, s.cause(CauseCapacity, "", nil))
 		}
 	}
 	if any {
@@ -198,7 +201,7 @@ func (s *scheduler) sortResources() {
 		}
 		return -infinity
 	}
-	mergeSort(s.rscs, func(a, b *rsc) int {
+	status.MergeSort(s.rscs, func(a, b *rsc) int {
 		if a.Priority != b.Priority {
 			return better(a.Priority > b.Priority)
 		}
@@ -219,7 +222,7 @@ func (s *scheduler) sortResources() {
 }
 
 func (s *scheduler) sortPlaces(list []*alloc, preferred *node) {
-	sort.SliceStable(list, func(i, j int) bool { return s.compare(list[i], list[j], preferred) < 0 })
+	status.MergeSort(list, func(a, b *alloc) int { return s.compare(a, b, preferred) })
 }
 
 // loadStopped is the point at which all that leaves a node has left it.

@@ -4,8 +4,8 @@
 package simulate
 
 import (
+	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -18,83 +18,134 @@ import (
 
 // Injections are changes to try out.
 type Injections struct {
-	Quorum, Watchdog                       string // "" leaves it
+	// Quorum is only looked at together with another change, as the classic tool
+	// does; "" leaves it, and Watchdog too.
+	Quorum, Watchdog                       string
 	Up, Down, Fail                         []string
 	Grant, Revoke, TicketStandby, TicketOn []string
 	Ops                                    []string // RSC_OP_INTERVAL@NODE=RC
 }
+
+// ErrNoNode is the answer to an event on a node that the cluster does not have.
+var ErrNoNode = errors.New("simulate: there is no such node")
 
 // Any tells whether anything but quorum is to be changed.
 func (i *Injections) Any() bool {
 	return i.Watchdog != "" || len(i.Up)+len(i.Down)+len(i.Fail)+len(i.Grant)+len(i.Revoke)+len(i.TicketStandby)+len(i.TicketOn)+len(i.Ops) > 0
 }
 
-// Apply makes the changes and words them.
-func (i *Injections) Apply(cib *etree.Element, c *status.Cluster, now time.Time) (lines []string, err error) {
-	say := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+// an injector makes changes to a CIB and tells them.
+type injector struct {
+	cib *etree.Element
+	c   *status.Cluster
+	now time.Time
+	// newNodes lets unknown nodes come into being.
+	newNodes bool
+	tell     func(Item)
+	complain func(string)
+}
+
+// apply makes the changes.
+func (j *injector) apply(i *Injections) error {
 	if i.Quorum != "" {
-		say("Setting quorum: %s", i.Quorum)
-		document.Set(cib, "have-quorum", i.Quorum)
+		j.tell(setting{"quorum", i.Quorum})
+		update(j.cib, j.cib, "have-quorum", i.Quorum)
 	}
 	if i.Watchdog != "" {
-		say("Setting watchdog: %s", i.Watchdog)
-		setOption(cib, "have-watchdog", i.Watchdog)
+		j.tell(setting{"watchdog", i.Watchdog})
+		setOption(j.cib, "have-watchdog", i.Watchdog)
 	}
-	for _, n := range i.Up {
-		say("Bringing node %s online", n)
-		setState(NodeState(cib, n, ""), true)
-	}
-	for _, n := range i.Down {
-		say("Taking node %s offline", n)
-		e := NodeState(cib, n, "")
-		setState(e, false)
-		dropHistory(e)
-	}
-	for _, n := range i.Fail {
-		say("Failing node %s", n)
-		e := NodeState(cib, n, "")
-		setState(e, true)
-		document.Set(e, "in_ccm", "false")
+	if err := j.nodes(i); err != nil {
+		return err
 	}
 	for _, t := range []struct {
-		list              []string
-		word, attr, value string
+		list                []string
+		action, attr, value string
 	}{
-		{i.Grant, "Granting ticket %s", "granted", "true"},
-		{i.Revoke, "Revoking ticket %s", "granted", "false"},
-		{i.TicketStandby, "Making ticket %s standby", "standby", "true"},
-		{i.TicketOn, "Activating ticket %s", "standby", "false"},
+		{i.Grant, "Granting", "granted", "true"},
+		{i.Revoke, "Revoking", "granted", "false"},
+		{i.TicketStandby, "Standby", "standby", "true"},
+		{i.TicketOn, "Activating", "standby", "false"},
 	} {
 		for _, id := range t.list {
-			say(t.word, id)
-			document.Set(ticketState(cib, id), t.attr, t.value)
+			j.tell(ticketChange{t.action, id})
+			update(j.cib, ticketState(j.cib, id), t.attr, t.value)
 		}
 	}
 	for _, spec := range i.Ops {
-		say("Injecting %s into the configuration", spec)
-		more, err := injectOp(cib, c, spec, now)
-		if err != nil {
-			return lines, err
+		if err := j.op(spec); err != nil {
+			return err
 		}
-		lines = append(lines, more...)
 	}
-	return lines, nil
+	return nil
+}
+
+// nodes lets nodes come, go and fail.
+func (j *injector) nodes(i *Injections) error {
+	for _, t := range []struct {
+		list   []string
+		action string
+		up     bool
+	}{{i.Up, "Online", true}, {i.Down, "Offline", false}, {i.Fail, "Failing", true}} {
+		for _, name := range t.list {
+			j.tell(nodeChange{t.action, name})
+			e, err := j.state(name)
+			if err != nil {
+				return err
+			}
+			state := stateOf(t.up, "crm_simulate")
+			if t.action == "Failing" {
+				state[1] = "false" // in_ccm
+			}
+			update(j.cib, e, state...)
+			if t.action == "Offline" {
+				dropHistory(j.cib, e)
+			}
+		}
+	}
+	return nil
+}
+
+// state gives the state element of a node that the cluster has.
+func (j *injector) state(name string) (*etree.Element, error) {
+	if j.newNodes {
+		nodes := document.Section(j.cib, "nodes")
+		if document.ChildWith(nodes, "node", "uname", name) == nil {
+			document.Add(nodes, "node", "id", name, "uname", name)
+			reconfigured(j.cib)
+		}
+	}
+	uuid := ""
+	if document.ChildWith(document.Child(j.cib, "status"), "node_state", "uname", name) == nil {
+		if n := document.ChildWith(document.Section(j.cib, "nodes"), "node", "uname", name); n != nil {
+			uuid = document.ID(n)
+		} else if n := j.c.FindNode(name); n != nil {
+			uuid = string(n.ID)
+		} else {
+			return nil, fmt.Errorf("%w: %s", ErrNoNode, name)
+		}
+	}
+	return NodeState(j.cib, name, uuid), nil
 }
 
 func setOption(cib *etree.Element, name, value string) {
-	config := document.At(cib, "configuration", "crm_config")
-	if config == nil {
-		return
+	config := document.Section(cib, "crm_config")
+	for p := range document.All(config, "nvpair") {
+		if document.Get(p, "name") == name {
+			if document.Get(p, "value") != value {
+				document.Set(p, "value", value)
+				reconfigured(cib)
+			}
+			return
+		}
 	}
-	set := document.Child(config, "cluster_property_set")
+	const bootstrap = "cib-bootstrap-options"
+	set := document.ChildWith(config, "cluster_property_set", "id", bootstrap)
 	if set == nil {
-		set = document.Add(config, "cluster_property_set", "id", "cib-bootstrap-options")
+		set = document.Add(config, "cluster_property_set", "id", bootstrap)
 	}
-	if p := document.ChildWith(set, "nvpair", "name", name); p != nil {
-		document.Set(p, "value", value)
-		return
-	}
-	document.Add(set, "nvpair", "id", document.ID(set)+"-"+name, "name", name, "value", value)
+	document.Add(set, "nvpair", "id", bootstrap+"-"+name, "name", name, "value", value)
+	reconfigured(cib)
 }
 
 func ticketState(cib *etree.Element, id string) *etree.Element {
@@ -112,24 +163,67 @@ func ticketState(cib *etree.Element, id string) *etree.Element {
 	return document.Add(list, "ticket_state", "id", id)
 }
 
-// injectOp makes up one operation's result.
-func injectOp(cib *etree.Element, c *status.Cluster, spec string, now time.Time) ([]string, error) {
-	key, rest, ok1 := strings.Cut(spec, "@")
-	node, code, ok2 := strings.Cut(rest, "=")
-	rc, err1 := strconv.Atoi(code)
-	rsc, task, interval, err2 := graph.ParseOpKey(key)
-	if !ok1 || !ok2 || err1 != nil || err2 != nil {
-		return nil, fmt.Errorf("invalid operation spec %q: RSC_OP_INTERVAL@NODE=RC was expected", spec) //nolint:err113 // shown to the user as it is
+// splitSpec takes a spec RSC_OP_INTERVAL@NODE=RC apart; fields is how many of
+// the three were found.
+func splitSpec(spec string) (key, node string, rc, fields int) {
+	key, rest, ok := strings.Cut(spec, "@")
+	if key == "" {
+		return "", "", 0, 0
 	}
-	r := c.FindResource(rsc, status.MatchHistory)
+	node, code, hasCode := strings.Cut(rest, "=")
+	if !ok || node == "" {
+		return key, "", 0, 1
+	}
+	if !hasCode {
+		return key, node, 0, 2
+	}
+	if _, err := fmt.Sscanf(code, "%d", &rc); err != nil {
+		return key, node, 0, 2
+	}
+	return key, node, rc, 3
+}
+
+// op makes up one operation's result. What is wrong with the spec is told, and
+// the simulation goes on without.
+func (j *injector) op(spec string) error {
+	j.tell(opSpec(spec))
+	key, node, rc, fields := splitSpec(spec)
+	if fields != 3 {
+		j.complain(fmt.Sprintf("Invalid operation spec: %s.  Only found %d fields", spec, fields))
+		return nil
+	}
+	rsc, task, interval, err := graph.ParseOpKey(key)
+	if err != nil {
+		j.complain(fmt.Sprintf("Invalid operation key in %s: expected RSC_OP_INTERVAL", spec))
+		return nil //nolint:nilerr // told, and no reason to stop
+	}
+	r := j.c.FindResource(rsc, status.MatchHistory)
 	if r == nil {
-		return nil, fmt.Errorf("invalid resource name: %s", rsc) //nolint:err113 // shown to the user as it is
+		j.complain("Invalid resource name: " + rsc)
+		return nil
 	}
-	run := Run{CIB: cib, Now: now}
-	n := NodeState(cib, node, "")
-	fatal := task == "stop" || task == "start" && c.Options.StartFailureIsFatal
-	run.addFailure(n, rsc, task, interval, rc, fatal)
-	h := history(n, rsc, &graph.Primitive{ID: rsc, Class: document.Get(r.XML, "class"), Provider: document.Get(r.XML, "provider"), Type: document.Get(r.XML, "type")})
-	Record(h, Op{Resource: rsc, Task: task, IntervalMS: interval, RC: rc, CallID: nextCall(h), Node: node, At: now, Reason: "Simulated action result"})
-	return run.lines, nil
+	n, err := j.state(node)
+	if err != nil {
+		return err
+	}
+	fatal := task == "stop" || task == "start" && j.c.Options.StartFailureIsFatal
+	j.failure(n, rsc, task, interval, rc, fatal)
+	h := newNodeHistory(n).resource(rsc, &graph.Primitive{ID: rsc, Class: document.Get(r.XML, "class"), Provider: document.Get(r.XML, "provider"), Type: document.Get(r.XML, "type")})
+	Record(h, Op{
+		Resource: document.ID(h), Task: task, IntervalMS: interval, RC: rc, CallID: nextCall(h), Node: node, At: j.now,
+		Reason: "Simulated action result",
+	})
+	updated(j.cib)
+	return nil
+}
+
+// failure counts a failure as the node attributes do.
+func (j *injector) failure(n *etree.Element, rsc, task string, interval uint, rc int, fatal bool) {
+	if rc == 0 || rc == 7 && interval == 0 {
+		return
+	}
+	for _, a := range failureAttrs(n, rsc, task, interval, fatal, j.now) {
+		setAttr(n, a.name, a.value)
+		j.tell(a)
+	}
 }

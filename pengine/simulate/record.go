@@ -15,7 +15,7 @@ import (
 	"github.com/quorate/quorate/transition/graph"
 )
 
-// featureSet is that of the history entries that are made up.
+// featureSet is that of the graph and of history entries that are made up.
 const featureSet = "3.20.5"
 
 const fakeEngine = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
@@ -35,6 +35,7 @@ func NodeState(cib *etree.Element, name, uuid string) *etree.Element {
 			uuid = document.ID(n)
 		}
 	}
+	updated(cib)
 	if n := document.ChildWith(st, "node_state", "id", uuid); n != nil {
 		document.Set(n, "uname", name)
 		return n
@@ -42,57 +43,36 @@ func NodeState(cib *etree.Element, name, uuid string) *etree.Element {
 	return document.Add(st, "node_state", "id", uuid, "uname", name)
 }
 
-// setState marks a node as a member or as gone.
-func setState(n *etree.Element, up bool) {
-	v := [4]string{"false", "offline", "down", "down"}
+// updated counts a change of the state in the version of the CIB, as cibd does.
+func updated(cib *etree.Element) {
+	admin, epoch, updates := document.Versions(cib)
+	document.SetVersions(cib, admin, epoch, updates+1)
+}
+
+// reconfigured counts a change of the configuration.
+func reconfigured(cib *etree.Element) {
+	admin, epoch, _ := document.Versions(cib)
+	document.SetVersions(cib, admin, epoch+1, 0)
+}
+
+// update sets attributes and counts it as one change where any is new.
+func update(cib, e *etree.Element, pairs ...string) {
+	changed := false
+	for i := 0; i+1 < len(pairs); i += 2 {
+		changed = changed || document.Get(e, pairs[i]) != pairs[i+1]
+		document.Set(e, pairs[i], pairs[i+1])
+	}
+	if changed {
+		updated(cib)
+	}
+}
+
+// stateOf gives the attributes of a node that is a member, or is gone.
+func stateOf(up bool, origin string) []string {
 	if up {
-		v = [4]string{"true", "online", "member", "member"}
+		return []string{"in_ccm", "true", "crmd", "online", "join", "member", "expected", "member", "crm-debug-origin", origin}
 	}
-	for i, name := range []string{"in_ccm", "crmd", "join", "expected"} {
-		document.Set(n, name, v[i])
-	}
-	document.Set(n, "crm-debug-origin", "crm_simulate")
-}
-
-// history gives the history of a resource on a node, making it where there is
-// none.
-func history(n *etree.Element, name string, p *graph.Primitive) *etree.Element {
-	for _, id := range []string{name, p.ID} {
-		var found []*etree.Element
-		for e := range document.All(n, "lrm_resource") {
-			if document.ID(e) == id {
-				found = append(found, e)
-			}
-		}
-		// Where there are several, none is the right one.
-		if len(found) == 1 {
-			return found[0]
-		}
-	}
-	lrm := document.Child(n, "lrm")
-	if lrm == nil {
-		lrm = document.Add(n, "lrm", "id", document.ID(n))
-	}
-	list := document.Child(lrm, "lrm_resources")
-	if list == nil {
-		list = document.Add(lrm, "lrm_resources")
-	}
-	e := document.Add(list, "lrm_resource", "id", p.ID, "class", p.Class)
-	if p.Provider != "" {
-		document.Set(e, "provider", p.Provider)
-	}
-	document.Set(e, "type", p.Type)
-	return e
-}
-
-func nextCall(h *etree.Element) int {
-	call := 0
-	for e := range document.Children(h, "") {
-		if n, err := strconv.Atoi(document.Get(e, "call-id")); err == nil {
-			call = max(call, n)
-		}
-	}
-	return call + 1
+	return []string{"in_ccm", "false", "crmd", "offline", "join", "down", "expected", "down", "crm-debug-origin", origin}
 }
 
 // An Op is a result to record.
@@ -134,11 +114,17 @@ func Record(h *etree.Element, op Op) {
 	for _, id := range ids {
 		e := document.ChildWith(h, "lrm_rsc_op", "id", id)
 		if e == nil {
-			e = document.Add(h, "lrm_rsc_op", "id", id)
+			e = document.New("lrm_rsc_op")
+			e.Attr = make([]etree.Attr, 0, opAttrs)
+			document.Set(e, "id", id)
+			h.AddChild(e)
 		}
 		writeOp(e, op, task, key, reason)
 	}
 }
+
+// opAttrs is how many attributes a history entry mostly has.
+const opAttrs = 17
 
 func writeOp(e *etree.Element, op Op, task, key, reason string) {
 	k := graph.Key{ActionID: op.CallID, TransitionID: -1, TargetRC: op.TargetRC, UUID: fakeEngine}

@@ -6,7 +6,6 @@ package simulate
 import (
 	"sort"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/beevik/etree"
@@ -17,176 +16,277 @@ import (
 	"github.com/quorate/quorate/pengine/status/show"
 )
 
-func values(m map[string]string) string {
+func sortedKeys(m map[string]string) []string {
 	keys := make([]string, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)
 	}
 	sort.Strings(keys)
-	var b strings.Builder
-	for _, k := range keys {
-		b.WriteString(" " + k + "=" + m[k])
-	}
-	return b.String()
+	return keys
 }
 
 // Options are what crm_simulate is asked for.
 type Options struct {
 	Now         time.Time
-	Date        string // as given by the user, "" for none
-	Quiet       bool
-	Process     bool // schedule
-	Simulate    bool // and carry out
+	Clock       time.Time // of results that are made up; Now where it is zero
+	Date        string    // that Now stands for, as given by the user, "" for none
+	Quiet       bool      // no status, no summary; scores are told nevertheless
+	Process     bool      // schedule
+	Simulate    bool      // and carry out
 	Scores      bool
 	Utilization bool
 	Pending     bool
 	Sanitized   bool
-	Inject      Injections
-	Failures    []string
+	// Attributes and FailCounts add these to the status.
+	Attributes, FailCounts bool
+	Inject                 Injections
+	Failures               []string
+	// Out takes what is told; where it is nil, Report.Text keeps all of it.
+	Out Output
+	// OnInput and OnResult are called as soon as the input and the decision are
+	// known; an error of theirs ends the simulation.
+	OnInput  func(cib *etree.Element) error
+	OnResult func(*sched.Result) error
 }
 
 // A Report is all that a simulation brings forth.
 type Report struct {
-	Text   string
-	Input  *etree.Element // after injections
+	Text   string         // where Options.Out was nil: all that was told
 	Output *etree.Element // after the transition
 	Result *sched.Result  // nil where nothing was scheduled
 	// Complete is false where the transition could not be carried out.
 	Complete bool
 }
 
-// noSchema warns of a document that nothing checks.
-const noSchema = `Schema validation of configuration is disabled (support for validate-with set to "none" is deprecated and will be removed in a future release)`
+// A simulation is one under way.
+type simulation struct {
+	Options
+
+	cib     *etree.Element
+	out     Output
+	now     time.Time
+	printed bool // something that an empty line has to part from what follows
+}
 
 // Simulate does what crm_simulate does. The document is changed.
 func Simulate(cib *etree.Element, o Options) (*Report, error) {
-	t := &show.Text{}
-	if document.Get(cib, "validate-with") == "none" && !o.Quiet {
-		t.Line(noSchema)
+	s := &simulation{Options: o, cib: cib, out: o.Out}
+	if s.Clock.IsZero() {
+		s.Clock = s.Now
 	}
-	now := o.effective(cib, t, true)
-	c, err := status.Unpack(cib, status.Settings{Now: now, Sanitized: o.Sanitized})
-	if err != nil {
-		return nil, err
+	var text *TextOutput
+	if s.out == nil {
+		text = &TextOutput{}
+		text.Plain = o.Quiet && o.Scores
+		s.out = text
 	}
-	rep := &Report{Complete: true}
-	if !o.Quiet {
-		o.current(t, c)
+	rep := &Report{Complete: true, Output: cib}
+	err := s.run(rep)
+	if text != nil {
+		rep.Text = text.String() + text.Errors.String()
 	}
-	if o.Inject.Any() {
-		lines, err := o.Inject.Apply(cib, c, o.Now)
-		o.section(t, "Performing Requested Modifications", lines)
-		if err != nil {
-			return nil, err
-		}
-		now = o.effective(cib, t, true)
-	} else if o.Inject.Quorum != "" {
-		document.Set(cib, "have-quorum", o.Inject.Quorum)
-	}
-	rep.Input = document.Clone(cib)
-	if o.Process || o.Simulate {
-		rep.Result, err = sched.Schedule(sched.Input{CIB: cib, Now: now, Sanitized: o.Sanitized, Scores: o.Scores, Utilization: o.Utilization, TransitionID: 1})
-		if err != nil {
-			return nil, err
-		}
-		o.scores(t, rep.Result.Scores)
-		o.section(t, "Transition Summary", Summary(rep.Result.Changes))
-	}
-	if o.Simulate {
-		run := Run{CIB: cib, Graph: rep.Result.Graph, Cluster: rep.Result.Cluster, Now: o.Now, Failures: o.Failures}
-		out := run.Execute()
-		o.section(t, "Executing Cluster Transition", out.Lines)
-		rep.Complete = out.Complete
-		if !out.Complete {
-			t.Line("Transition failed: terminated")
-			t.Line("An invalid transition was produced")
-		}
-		if !o.Quiet {
-			now = o.effective(cib, t, true)
-			if c, err = status.Unpack(cib, status.Settings{Now: now, Sanitized: o.Sanitized}); err != nil {
-				return nil, err
-			}
-			o.status(t, c, "Revised Cluster Status", false)
-		}
-	}
-	rep.Output, rep.Text = cib, t.String()
-	return rep, nil
+	return rep, err
 }
 
-// effective is the time that counts: the user's, else the one in the document.
-func (o *Options) effective(cib *etree.Element, t *show.Text, say bool) time.Time {
-	say = say && !o.Quiet
-	if o.Date != "" {
-		if say {
-			t.Line("Setting effective cluster time: " + o.Date)
-		}
-		return o.Now
-	}
-	sec, err := strconv.ParseInt(document.Get(cib, "execution-date"), 10, 64)
+// Profile only schedules, and tells the scores that are asked for.
+func Profile(cib *etree.Element, o Options) error {
+	s := &simulation{Options: o, cib: cib, out: o.Out}
+	s.Quiet = o.Quiet || o.Date == "" // the time in the document is not told
+	s.effective()
+	res, err := s.decide()
 	if err != nil {
-		return o.Now
+		return err
 	}
-	at := time.Unix(sec, 0).UTC()
-	if say {
-		t.Line("Using the original execution date of: " + at.Format("2006-01-02 15:04:05Z"))
-	}
-	return at
+	s.items(res.Scores)
+	return nil
 }
 
-func (o *Options) current(t *show.Text, c *status.Cluster) {
+// run goes through the steps: current state, events, decision, transition,
+// state after it.
+func (s *simulation) run(rep *Report) error {
+	c, err := s.unpack()
+	if err != nil {
+		return err
+	}
+	if !s.Quiet {
+		s.current(c)
+	}
+	if s.Inject.Any() {
+		if err := s.inject(c); err != nil {
+			return err
+		}
+	}
+	if s.OnInput != nil {
+		if err := s.OnInput(s.cib); err != nil {
+			return err
+		}
+	}
+	if s.Process || s.Simulate {
+		if err := s.schedule(rep); err != nil {
+			return err
+		}
+	}
+	if !s.Simulate {
+		return nil
+	}
+	rep.Complete = s.carryOut(rep.Result)
+	if s.Quiet {
+		return nil
+	}
+	if c, err = s.unpack(); err != nil {
+		return err
+	}
+	s.out.Space()
+	s.out.Status(partRevised, c, s.shown(false))
+	return nil
+}
+
+// unpack reads the state at the time that counts.
+func (s *simulation) unpack() (*status.Cluster, error) {
+	s.effective()
+	return status.Unpack(s.cib, status.Settings{Now: s.now, Sanitized: s.Sanitized})
+}
+
+// effective finds the time that counts: the user's, else the one in the
+// document.
+func (s *simulation) effective() {
+	s.now = s.Now
+	if s.Date != "" {
+		s.info("Setting effective cluster time: " + s.Date)
+		return
+	}
+	sec, err := strconv.ParseInt(document.Get(s.cib, "execution-date"), 10, 64)
+	if err != nil {
+		return
+	}
+	s.now = time.Unix(sec, 0).UTC()
+	s.info("Using the original execution date of: " + s.now.Format("2006-01-02 15:04:05Z"))
+}
+
+func (s *simulation) info(line string) {
+	if !s.Quiet {
+		s.out.Info(line)
+	}
+}
+
+// space parts what follows from what was told before.
+func (s *simulation) space() {
+	if s.printed {
+		s.out.Space()
+	}
+	s.printed = true
+}
+
+func (s *simulation) shown(pending bool) show.Options {
+	return show.Options{Inactive: true, Pending: pending, Attributes: s.Attributes, FailCounts: s.FailCounts}
+}
+
+func (s *simulation) current(c *status.Cluster) {
 	if c.Options.Maintenance {
-		t.Line("\n              *** Resource management is DISABLED ***\n  The cluster will not attempt to start, stop or recover services\n")
+		s.out.Maintenance()
+		s.printed = true
 	}
 	if c.Disabled > 0 || c.Blocked > 0 {
-		t.Line(strconv.Itoa(c.Disabled) + " of " + strconv.Itoa(c.Instances) + " resource instances DISABLED and " +
+		s.space()
+		s.out.Info(strconv.Itoa(c.Disabled) + " of " + strconv.Itoa(c.Instances) + " resource instances DISABLED and " +
 			strconv.Itoa(c.Blocked) + " BLOCKED from further action due to failure")
-		t.Space()
 	}
-	o.status(t, c, "Current cluster status", o.Pending)
+	s.space()
+	s.out.Status(partCurrent, c, s.shown(s.Pending))
 }
 
-func (o *Options) status(t *show.Text, c *status.Cluster, title string, pending bool) {
-	so := show.Options{Inactive: true, Pending: pending}
-	t.Begin(title)
-	show.Nodes(t, c, so)
-	t.Space()
-	show.Resources(t, c, so)
-	t.End()
-	t.Space()
+func (s *simulation) inject(c *status.Cluster) error {
+	s.space()
+	j := injector{cib: s.cib, c: c, now: s.Clock, newNodes: len(s.Inject.Up) > 0, tell: s.tell, complain: s.out.Error}
+	if !s.Quiet {
+		s.out.Begin(partModifications)
+	}
+	err := j.apply(&s.Inject)
+	if !s.Quiet {
+		s.out.End()
+	}
+	if err == nil {
+		s.effective()
+	}
+	return err
 }
 
-func (o *Options) section(t *show.Text, head string, lines []string) {
-	if o.Quiet {
-		return
+func (s *simulation) tell(i Item) {
+	switch p := i.(type) {
+	case pretence:
+		s.info(p.Text())
+	default:
+		if !s.Quiet {
+			s.out.Item(i)
+		}
 	}
-	t.Begin(head)
+}
+
+func (s *simulation) schedule(rep *Report) error {
+	res, err := s.decide()
+	if err != nil {
+		return err
+	}
+	rep.Result = res
+	if s.Scores || s.Utilization {
+		s.scores(res.Scores)
+	}
+	if s.OnResult != nil {
+		if err := s.OnResult(res); err != nil {
+			return err
+		}
+	}
+	if !s.Quiet {
+		s.space()
+		s.out.Summary(res.Changes)
+	}
+	return nil
+}
+
+func (s *simulation) decide() (*sched.Result, error) {
+	return sched.Schedule(sched.Input{
+		CIB: s.cib, Now: s.now, Sanitized: s.Sanitized, Scores: s.Scores, Utilization: s.Utilization, TransitionID: 1,
+		FeatureSet: featureSet,
+	})
+}
+
+func (s *simulation) scores(lines []sched.Line) {
+	s.space()
+	switch {
+	case s.Scores && s.Utilization:
+		s.out.Begin(partBoth)
+	case s.Scores:
+		s.out.Begin(partScores)
+	default:
+		s.out.Begin(partUtilization)
+	}
+	s.items(lines)
+	s.out.End()
+}
+
+func (s *simulation) items(lines []sched.Line) {
+	kinds := newOrder(s.cib)
 	for _, l := range lines {
-		t.Item(l)
+		s.out.Item(scoreLine{l, kinds})
 	}
-	t.End()
-	t.Space()
 }
 
-func (o *Options) scores(t *show.Text, lines []sched.Line) {
-	if !o.Scores && !o.Utilization {
-		return
+// carryOut does what was decided. It is false where the decision could not be
+// carried out.
+func (s *simulation) carryOut(res *sched.Result) bool {
+	s.space()
+	if !s.Quiet {
+		s.out.Begin(partTransition)
+		defer s.out.End()
 	}
-	if !o.Quiet {
-		head := "Assignment Scores and Utilization Information"
-		if !o.Utilization {
-			head = "Assignment Scores"
-		} else if !o.Scores {
-			head = "Utilization Information"
-		}
-		t.Begin(head)
-		for _, l := range lines {
-			t.Item(ScoreLine(l))
-		}
-		t.End()
-	} else {
-		for _, l := range lines {
-			t.Line(ScoreLine(l))
-		}
+	run := Run{
+		CIB: s.cib, Graph: res.Graph, Cluster: res.Cluster, Now: s.Clock, Failures: s.Failures,
+		Tell: s.tell, Complain: s.out.Error,
 	}
-	t.Space()
+	if run.Execute() {
+		return true
+	}
+	s.out.Error("Transition failed: terminated")
+	s.out.Error("An invalid transition was produced")
+	return false
 }

@@ -5,13 +5,16 @@ package simulate
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/beevik/etree"
 
+	"github.com/quorate/quorate/cib/attrs"
 	"github.com/quorate/quorate/cib/document"
+	"github.com/quorate/quorate/cib/opdigest"
 	"github.com/quorate/quorate/pengine/status"
 	"github.com/quorate/quorate/transition/graph"
 )
@@ -25,41 +28,45 @@ type Run struct {
 	// Failures are operations that fail: RSC_OP_INTERVAL@NODE=RC.
 	Failures []string
 
-	lines     []string
+	// Tell is called for each thing that is done, Complain for what is wrong
+	// with the failures asked for; both may be nil.
+	Tell     func(Item)
+	Complain func(string)
+
 	confirmed map[int]bool
 	failed    map[int]bool
 	abort     int
+	history   histories
 }
 
-// An Outcome is what a run did.
-type Outcome struct {
-	Lines    []string // in words, in the order of execution
-	Complete bool     // false where actions could never run
-}
-
-// Execute carries the graph out.
-func (r *Run) Execute() Outcome {
-	r.confirmed, r.failed = map[int]bool{}, map[int]bool{}
-	fired := map[int]bool{}
+// Execute carries the graph out. It is false where actions could never run.
+func (r *Run) Execute() (complete bool) {
+	r.confirmed, r.failed = make(map[int]bool, len(r.Graph.Synapses)), map[int]bool{}
+	r.history = histories{cib: r.CIB}
+	left := slices.Clone(r.Graph.Synapses)
 	skipped := false
 	for progress := true; progress; {
 		progress, skipped = false, false
-		for _, s := range r.Graph.Synapses {
-			if fired[s.ID] || !r.ready(s) {
+		waiting := left[:0]
+		for _, s := range left {
+			if !r.ready(s) {
+				waiting = append(waiting, s)
 				continue
 			}
 			if r.blocked(s) {
+				waiting = append(waiting, s)
 				skipped = true
 				continue
 			}
-			fired[s.ID], progress = true, true
+			progress = true
 			for _, a := range s.Actions {
 				r.carryOut(a)
 				r.confirmed[a.ID] = true
 			}
 		}
+		left = waiting
 	}
-	return Outcome{Lines: r.lines, Complete: len(fired) == len(r.Graph.Synapses) || skipped || r.abort > 0}
+	return len(left) == 0 || skipped || r.abort > 0
 }
 
 // ready tells whether the inputs of a synapse are done; one of INFINITY takes
@@ -82,24 +89,22 @@ func (r *Run) blocked(s *graph.Synapse) bool {
 	return false
 }
 
-func (r *Run) printf(format string, args ...any) {
-	r.lines = append(r.lines, fmt.Sprintf(format, args...))
+func (r *Run) tell(i Item) {
+	if r.Tell != nil {
+		r.Tell(i)
+	}
 }
 
 func (r *Run) carryOut(a *graph.Action) {
 	switch {
 	case a.Kind == graph.PseudoEvent:
-		line := "Pseudo action:   " + a.OperationKey
-		if a.OnNode != "" {
-			line += " on " + a.OnNode
-		}
-		r.printf("%s", line)
+		r.tell(pseudoAction{a.OperationKey, a.OnNode})
 	case a.Kind == graph.CrmEvent && a.Operation == "stonith":
 		r.fence(a)
 	case a.Kind == graph.CrmEvent && a.Primitive != nil:
-		r.printf("Cluster action:  %s for %s on %s", a.Operation, a.Primitive.ID, a.OnNode)
+		r.tell(clusterAction{a.Operation, a.Primitive.ID, a.OnNode})
 	case a.Kind == graph.CrmEvent:
-		r.printf("Cluster action:  %s on %s", a.Operation, a.OnNode)
+		r.tell(clusterAction{a.Operation, "", a.OnNode})
 	case a.Primitive != nil:
 		r.operate(a)
 	}
@@ -108,17 +113,20 @@ func (r *Run) carryOut(a *graph.Action) {
 // fence takes a node down.
 func (r *Run) fence(a *graph.Action) {
 	op := a.Attr("CRM_meta_stonith_action")
-	r.printf("Fencing %s (%s)", a.OnNode, op)
+	r.tell(fencing{a.OnNode, op})
 	if op == "on" {
 		return
 	}
-	n := NodeState(r.CIB, a.OnNode, "")
-	setState(n, false)
-	dropHistory(n)
+	n := r.history.node(a.OnNode, "")
+	update(r.CIB, n.state, stateOf(false, "simulate_fencing_action")...)
+	n.drop(r.CIB)
 }
 
-func dropHistory(n *etree.Element) {
+func dropHistory(cib, n *etree.Element) {
 	for _, tag := range []string{"lrm", "transient_attributes"} {
+		if document.Child(n, tag) != nil {
+			updated(cib)
+		}
 		for e := document.Child(n, tag); e != nil; e = document.Child(n, tag) {
 			n.RemoveChild(e)
 		}
@@ -133,7 +141,7 @@ func (r *Run) operate(a *graph.Action) {
 		name = p.LongID
 	}
 	if a.Operation == "delete" || a.Operation == "meta-data" {
-		r.printf("Resource action: %-15s %s on %s", name, a.Operation, a.OnNode)
+		r.tell(agentAction{name, a.Operation, a.OnNode, 0})
 		return
 	}
 	uuid := a.OnNodeUUID
@@ -142,32 +150,43 @@ func (r *Run) operate(a *graph.Action) {
 	}
 	target, _ := strconv.Atoi(a.Attr("CRM_meta_op_target_rc"))
 	interval, _ := strconv.ParseUint(a.Attr("CRM_meta_interval"), 10, 32)
-	n := NodeState(r.CIB, a.OnNode, uuid)
-	h := history(n, name, p)
-	if interval > 0 {
-		r.printf("Resource action: %-15s %s=%d on %s", name, a.Operation, interval, a.OnNode)
-	} else {
-		r.printf("Resource action: %-15s %s on %s", name, a.Operation, a.OnNode)
-	}
+	n := r.history.node(a.OnNode, uuid)
+	h := n.resource(name, p)
+	r.tell(agentAction{name, a.Operation, a.OnNode, uint(interval)})
 	rc := target
 	if code, who, ok := r.failure(a, name, uint(interval)); ok {
 		rc = code
-		r.printf("Pretending action %d failed with rc=%d", a.ID, rc)
+		r.tell(pretence{a.ID, rc})
 		r.failed[a.ID] = true
 		r.abort = int(status.Infinity)
 		fatal := a.Operation == "stop" || a.Operation == "start" && r.Graph.Attr("failed-start-offset") != "1"
-		r.addFailure(n, who, a.Operation, uint(interval), rc, fatal)
-	}
-	params := map[string]string{}
-	for _, list := range [][]graph.Attr{a.Attributes, a.Params} {
-		for _, at := range list {
-			params[at.Name] = at.Value
-		}
+		j := injector{now: r.Now, tell: r.tell}
+		j.failure(n.state, who, a.Operation, uint(interval), rc, fatal)
 	}
 	Record(h, Op{
 		Resource: p.ID, Task: a.Operation, IntervalMS: uint(interval), RC: rc, TargetRC: target, CallID: nextCall(h),
-		Node: a.OnNode, Params: params, At: r.Now, Reason: "User-injected result",
+		Node: a.OnNode, Params: parameters(a), At: r.Now, Reason: "User-injected result",
 	})
+	updated(r.CIB)
+}
+
+// parameters are the attributes of an action of which its record is made: of
+// the meta-attributes only a few.
+func parameters(a *graph.Action) map[string]string {
+	params := map[string]string{}
+	for _, list := range [][]graph.Attr{a.Attributes, a.Params} {
+		for _, at := range list {
+			if meta, is := strings.CutPrefix(at.Name, opdigest.MetaPrefix); !is || recordedMeta[meta] {
+				params[at.Name] = at.Value
+			}
+		}
+	}
+	return params
+}
+
+// recordedMeta are the meta-attributes that show in a record.
+var recordedMeta = map[string]bool{
+	"interval": true, "timeout": true, "notify_type": true, "notify_operation": true, "migrate_source": true, "migrate_target": true,
 }
 
 // failure finds whether an operation is to fail.
@@ -175,21 +194,22 @@ func (r *Run) failure(a *graph.Action, name string, interval uint) (rc int, who 
 	for _, spec := range r.Failures {
 		for _, rsc := range []string{name, a.Primitive.ID} {
 			key := graph.OpKey(rsc, a.Operation, interval) + "@" + a.OnNode + "="
-			if len(spec) > len(key) && strings.EqualFold(spec[:len(key)], key) {
-				if code, err := strconv.Atoi(spec[len(key):]); err == nil {
+			if len(spec) >= len(key) && strings.EqualFold(spec[:len(key)], key) {
+				if _, _, code, fields := splitSpec(spec); fields == 3 {
 					return code, rsc, true
 				}
+				if r.Complain != nil {
+					r.Complain(fmt.Sprintf("Invalid failed operation '%s' (result code must be integer)", spec))
+				}
+				break
 			}
 		}
 	}
 	return 0, "", false
 }
 
-// addFailure counts a failure as the node attributes do.
-func (r *Run) addFailure(n *etree.Element, rsc, task string, interval uint, rc int, fatal bool) {
-	if rc == 0 || rc == 7 && interval == 0 {
-		return
-	}
+// failureAttrs are the node attributes that count a failure.
+func failureAttrs(n *etree.Element, rsc, task string, interval uint, fatal bool, at time.Time) []attrChange {
 	suffix := rsc + "#" + task + "_" + strconv.FormatUint(uint64(interval), 10)
 	value := "INFINITY"
 	if !fatal {
@@ -201,9 +221,10 @@ func (r *Run) addFailure(n *etree.Element, rsc, task string, interval uint, rc i
 		}
 		value = strconv.Itoa(count + 1)
 	}
-	for _, at := range [][2]string{{"fail-count-" + suffix, value}, {"last-failure-" + suffix, strconv.FormatInt(r.Now.Unix(), 10)}} {
-		setAttr(n, at[0], at[1])
-		r.printf("Injecting attribute %s=%s into %s '%s'", at[0], at[1], document.Path(n), document.ID(n))
+	id := document.ID(n)
+	return []attrChange{
+		{"fail-count-" + suffix, value, id},
+		{"last-failure-" + suffix, strconv.FormatInt(at.Unix(), 10), id},
 	}
 }
 
@@ -221,5 +242,5 @@ func setAttr(n *etree.Element, name, value string) {
 		document.Set(p, "value", value)
 		return
 	}
-	document.Add(set, "nvpair", "id", id+"-"+name, "name", name, "value", value)
+	document.Add(set, "nvpair", "id", attrs.SanitizeID(document.ID(set)+"-"+name), "name", name, "value", value)
 }

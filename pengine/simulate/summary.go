@@ -90,19 +90,3 @@ func Dot(nodes []sched.DotNode) string {
 	b.WriteString("}\n")
 	return b.String()
 }
-
-// ScoreLine words one line of scores or capacities.
-func ScoreLine(l sched.Line) string {
-	switch l.Kind {
-	case sched.LinePromotion:
-		if l.Node == "none" {
-			return fmt.Sprintf("%s promotion score (inactive): %s", l.Resource, l.Score)
-		}
-		return fmt.Sprintf("%s promotion score on %s: %s", l.Resource, l.Node, l.Score)
-	case sched.LineCapacity:
-		return fmt.Sprintf("%s: %s capacity:%s", l.Where, l.Node, values(l.Values))
-	case sched.LineUtilization:
-		return fmt.Sprintf("%s: %s utilization on %s:%s", l.Where, l.Resource, l.Node, values(l.Values))
-	}
-	return fmt.Sprintf("%s: %s allocation score on %s: %s", l.Where, l.Resource, l.Node, l.Score)
-}

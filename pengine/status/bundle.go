@@ -124,7 +124,13 @@ func (r *Resource) replicaOf() *BundleReplica {
 // NeedsRemoteName tells whether the resource's address is known only after its
 // container is assigned.
 func (c *Cluster) NeedsRemoteName(r *Resource) bool {
-	return isConnection(r.XML) && strings.EqualFold(c.Params(r, nil)["addr"], "#uname")
+	is := isConnection(r.XML)
+	if !is && !r.paramsVary() {
+		return false
+	}
+	// Rules are looked at even where the answer is known: when they change is
+	// when the cluster has to be looked at again, as with Pacemaker.
+	return strings.EqualFold(c.Params(r, nil)["addr"], "#uname") && is
 }
 
 // BundleAddress is the address of a connection into a container: the host's

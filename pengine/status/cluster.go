@@ -21,7 +21,9 @@ var ErrNotCIB = errors.New("status: the document is not a CIB")
 
 // A Cluster is what a CIB says about the cluster.
 type Cluster struct {
-	Root            *etree.Element // a private, normalized copy of the CIB
+	// Root is a private, normalized copy of the CIB, but for the status section,
+	// which is the document's.
+	Root            *etree.Element
 	Now             time.Time
 	Quorate         bool
 	HaveFencing     bool // a fence device or a watchdog
@@ -49,7 +51,9 @@ type Cluster struct {
 	resourcesXML            *etree.Element
 	statusXML               *etree.Element
 	stopNeeded              []*Resource
-	history                 map[string]*etree.Element // lrm_resource by node name and id
+	histories               map[string]map[string]*etree.Element // lrm_resource by node name and id
+	restarts                map[*etree.Element]bool              // entries that count as made with other parameters
+	named                   map[string][]*Resource               // by id and by name in the history, in order
 }
 
 // A Ticket is the state of a geo cluster's ticket.
@@ -86,6 +90,9 @@ type Intent struct {
 	// PriorityDelay asks for priority-fencing-delay; AfterRemoteFencing orders a
 	// clearing after the fencing of the remote node that Rsc connects.
 	PriorityDelay, AfterRemoteFencing bool
+	// Managed tells whether Rsc was managed when the demand was made; a node in
+	// maintenance takes that away only once the resource is known to run there.
+	Managed bool
 }
 
 // A ParamCheck is a comparison of parameters that has to wait until resources
@@ -121,12 +128,13 @@ type Settings struct {
 	Sanitized    bool
 }
 
-// Unpack reads a CIB. The document is not changed.
+// Unpack reads a CIB. The document is not changed; its status section must not
+// change while the cluster is scheduled.
 func Unpack(root *etree.Element, set Settings) (*Cluster, error) {
 	if root == nil || root.Tag != "cib" {
 		return nil, ErrNotCIB
 	}
-	c := &Cluster{Root: normalize(document.Clone(root)), Now: set.Now, Sanitized: set.Sanitized}
+	c := &Cluster{Root: normalize(privateCopy(root)), Now: set.Now, Sanitized: set.Sanitized}
 	c.Quorate = IsTrue(document.Get(c.Root, "have-quorum"))
 	config := document.Child(c.Root, "configuration")
 	c.opDefaults = document.Child(config, "op_defaults")
@@ -147,6 +155,22 @@ func Unpack(root *etree.Element, set Settings) (*Cluster, error) {
 		c.count(r)
 	}
 	return c, nil
+}
+
+// privateCopy copies all that may be changed: everything but the status
+// section, which can be much larger than the rest.
+func privateCopy(root *etree.Element) *etree.Element {
+	cp := &etree.Element{Space: root.Space, Tag: root.Tag, Attr: slices.Clone(root.Attr)}
+	for _, t := range root.Child {
+		switch e, ok := t.(*etree.Element); {
+		case !ok:
+		case e.Tag == "status":
+			cp.Child = append(cp.Child, e) // its parent stays the document
+		default:
+			cp.AddChild(document.Clone(e))
+		}
+	}
+	return cp
 }
 
 func (c *Cluster) errorf(format string, args ...any) {
@@ -170,7 +194,21 @@ func appendOnce(list []string, s string) []string {
 	return append(list, s)
 }
 
-func (c *Cluster) intend(i Intent) { c.Intents = append(c.Intents, i) }
+func (c *Cluster) intend(i Intent) {
+	i.Managed = i.Rsc != nil && i.Rsc.Is(Managed)
+	switch n := i.Node; i.Kind {
+	case IntentStop:
+		i.Rsc.stopIntended = true
+		if i.Managed && !n.Online && !n.Unclean && (!n.IsGuest() || n.RemoteReset) {
+			defer c.FenceNode(n, "stop is unrunnable", false)
+		}
+	case IntentStopOptional:
+		if !i.Rsc.stopIntended {
+			return // there is no stop yet that could be optional
+		}
+	}
+	c.Intents = append(c.Intents, i)
+}
 
 // ruleInput is the input of a rule that depends on time alone.
 func (c *Cluster) ruleInput() *rule.Input { return &rule.Input{Now: c.Now, Change: c.recheck} }
@@ -217,7 +255,7 @@ func (c *Cluster) unpackTags(tags *etree.Element) {
 
 func sortedKeys[V any](m map[string]V) []string {
 	keys := make([]string, 0, len(m))
-	for k := range m {
+	for k := range m { // any order: they are sorted below
 		keys = append(keys, k)
 	}
 	sort.Strings(keys)

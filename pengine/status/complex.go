@@ -5,7 +5,6 @@ package status
 
 import (
 	"errors"
-	"sort"
 	"strconv"
 	"strings"
 
@@ -66,7 +65,7 @@ func (c *Cluster) unpackResources(locationOnly bool) {
 			c.errorf("ignoring <%s> resource '%s' because its configuration is invalid", e.Tag, id)
 			continue
 		}
-		c.Resources = append(c.Resources, r)
+		c.addTop(r)
 	}
 	for _, r := range c.Resources {
 		c.linkLauncher(r)
@@ -74,7 +73,7 @@ func (c *Cluster) unpackResources(locationOnly bool) {
 			c.linkConnection(r)
 		}
 	}
-	sort.SliceStable(c.Resources, func(i, j int) bool { return c.Resources[i].Priority > c.Resources[j].Priority })
+	c.sortTops()
 	if c.Options.FencingEnabled && !c.HaveFencing {
 		c.errorf("resource start-up disabled since no fencing resources have been defined. Either configure some or disable fencing with the fencing-enabled option. NOTE: Clusters with shared data need fencing to ensure data integrity.")
 	}
@@ -127,7 +126,7 @@ func (c *Cluster) unpackResource(e *etree.Element, parent *Resource, instance st
 	}
 	r := &Resource{
 		ID: id, XML: e, Parent: parent, Cluster: c, Role: RoleStopped,
-		Meta: map[string]string{}, Utilization: map[string]string{}, Probed: map[*Node]bool{}, Allowed: map[*Node]*Allowed{},
+		Meta: map[string]string{},
 	}
 	if err := c.mergeTemplate(r); err != nil {
 		return nil, err
@@ -163,7 +162,10 @@ func (c *Cluster) unpackResource(e *etree.Element, parent *Resource, instance st
 	} else if r.Is(IsConnection) && r.Meta["container"] != "" {
 		r.Ban(nil, 0, "guest node connection default")
 	}
-	rule.Blocks(r.XML, "utilization", "", c.ruleInput(), r.Utilization)
+	if document.Child(r.XML, "utilization") != nil {
+		r.Utilization = map[string]string{}
+		rule.Blocks(r.XML, "utilization", "", c.ruleInput(), r.Utilization)
+	}
 	if t, ok := document.Lookup(e, "template"); ok && r.XML != e {
 		c.Templates[t] = appendOnce(c.Templates[t], id)
 	}
@@ -200,12 +202,12 @@ func (c *Cluster) metaAttributes(r *Resource) {
 	for p := r.Parent; p != nil; p = p.Parent {
 		rule.Blocks(p.XML, "meta_attributes", "", in, held)
 	}
-	for k, v := range held {
+	for k, v := range held { // any order: each name on its own
 		add(k, v)
 	}
 	rule.Blocks(c.rscDefaults, "meta_attributes", "", in, r.Meta)
 	if r.Parent != nil {
-		for k, v := range r.Parent.Meta {
+		for k, v := range r.Parent.Meta { // any order: each name on its own
 			add(k, v)
 		}
 	}
@@ -420,7 +422,11 @@ func (c *Cluster) addInstance(r *Resource) *Resource {
 		return nil
 	}
 	r.instances++
+	k.place = len(r.Children)
 	r.Children = append(r.Children, k)
+	if r.filed {
+		c.file(k)
+	}
 	if removed {
 		k.SetAll(Removed)
 	}

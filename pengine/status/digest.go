@@ -38,7 +38,7 @@ type Digest struct {
 func (c *Cluster) digest(r *Resource, n *Node, task string, intervalMS uint, op *etree.Element, secure bool) *Digest {
 	d := &Digest{Params: map[string]string{}}
 	add := func(m map[string]string, meta bool) {
-		for k, v := range m {
+		for k, v := range m { // any order: names that become one are no parameters
 			if meta {
 				if strings.ContainsAny(k, "#:") {
 					continue
@@ -65,7 +65,7 @@ func (c *Cluster) digest(r *Resource, n *Node, task string, intervalMS uint, op 
 	if secure {
 		d.Secure = c.secureDigest(r, op, d.Params, params)
 	}
-	if _, has := document.Lookup(op, "op-restart-digest"); has {
+	if _, has := c.RestartDigest(op); has {
 		if names, has := document.Lookup(op, "op-force-restart"); has {
 			d.Restart = opdigest.Only(d.Params, strings.Split(names, " "))
 		} else {
@@ -91,7 +91,7 @@ func (c *Cluster) secureDigest(r *Resource, op *etree.Element, all, params map[s
 	}
 	old := copyMap(params)
 	if hasCap(document.Get(r.XML, "class"), capFenceParams) {
-		for k := range old {
+		for k := range old { // any order: each name on its own
 			if strings.HasPrefix(k, "pcmk_") || k == "provides" || k == "stonith-timeout" {
 				delete(old, k)
 			}
@@ -108,12 +108,24 @@ func copyMap(m map[string]string) map[string]string {
 	return out
 }
 
+// expiredRestart is the digest of an entry that has expired: like no other.
+const expiredRestart = "calculated-failure-timeout"
+
+// RestartDigest is what a history entry says of the parameters whose change needs
+// a restart, and whether it says anything.
+func (c *Cluster) RestartDigest(op *etree.Element) (string, bool) {
+	if op != nil && c.restarts[op] {
+		return expiredRestart, true
+	}
+	return document.Lookup(op, "op-restart-digest")
+}
+
 // CompareDigest compares the parameters of a history entry with the present
 // ones.
 func (c *Cluster) CompareDigest(r *Resource, op *etree.Element, n *Node) *Digest {
 	intervalMS := uintAttr(op, "interval")
 	d := c.digest(r, n, document.Get(op, "operation"), intervalMS, op, c.Sanitized)
-	restart := document.Get(op, "op-restart-digest")
+	restart, _ := c.RestartDigest(op)
 	all, hasAll := document.Lookup(op, "op-digest")
 	switch {
 	case restart != d.Restart:

@@ -4,6 +4,7 @@
 package status
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -54,12 +55,42 @@ func failAttr(attr, prefix, name string, unique bool) bool {
 	return ok && i > 0 && i+1 < len(op) && digits(op[i+1:]) == len(op)-i-1
 }
 
+// failAttrs lists, in order, the node's attributes about failures of what the
+// name begins: mostly none.
+func (n *Node) failAttrs(name string) []string {
+	var out []string
+	for k := range n.Attrs { // any order: they are sorted below
+		rest, count := strings.CutPrefix(k, "fail-count-")
+		if !count {
+			last := false
+			if rest, last = strings.CutPrefix(k, "last-failure-"); !last {
+				continue
+			}
+		}
+		if strings.HasPrefix(rest, name) {
+			out = append(out, k)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// HasFailCounts tells whether anything failed on the node.
+func (n *Node) HasFailCounts() bool {
+	for k := range n.Attrs { // any order: one is enough
+		if strings.HasPrefix(k, "fail-count-") {
+			return true
+		}
+	}
+	return false
+}
+
 // FailCount is how often the resource failed on the node, and when it did last.
 // op is the history entry for which it is asked, nil for all.
 func (c *Cluster) FailCount(n *Node, r *Resource, f FailFlags, op *etree.Element) (count Score, last time.Time) {
 	name, unique := r.failName(), r.Is(Unique)
 	var lastUnix int64
-	for _, k := range sortedKeys(n.Attrs) {
+	for _, k := range n.failAttrs(name) {
 		if failAttr(k, "fail-count", name, unique) {
 			if s, ok := ParseScore(n.Attrs[k], 0); ok {
 				count = count.Add(s)

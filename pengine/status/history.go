@@ -5,7 +5,6 @@ package status
 
 import (
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -70,10 +69,7 @@ func (c *Cluster) unpackResourceHistory(n *Node, e *etree.Element) *Resource {
 		c.errorf("ignoring invalid lrm_resource entry: no id")
 		return nil
 	}
-	var ops []*etree.Element
-	for op := range document.Children(e, "lrm_rsc_op") {
-		ops = append([]*etree.Element{op}, ops...)
-	}
+	ops := entries(e)
 	if len(ops) == 0 && !c.Options.ShutdownLock {
 		return nil
 	}
@@ -109,7 +105,7 @@ func (c *Cluster) unpackResourceHistory(n *Node, e *etree.Element) *Resource {
 
 // SortOps sorts history entries by age, the oldest first.
 func SortOps(ops []*etree.Element) {
-	sort.SliceStable(ops, func(i, j int) bool { return NewerOp(ops[i], ops[j]) < 0 })
+	MergeSort(ops, NewerOp)
 }
 
 // NewerOp orders two history entries by age: above 0 where a is newer.
@@ -234,7 +230,7 @@ func (c *Cluster) resourceOfHistory(n *Node, id string) *Resource {
 		}
 	}
 	if r != nil && id != r.ID && id != r.HistoryID {
-		r.HistoryID = id
+		r.setHistoryID(id)
 	}
 	return r
 }
@@ -303,7 +299,7 @@ func (c *Cluster) removedResource(e *etree.Element, n *Node) *Resource {
 		r.Set(RemovedLaunched)
 	}
 	r.Set(Removed)
-	c.Resources = append(c.Resources, r)
+	c.addTop(r)
 	if !c.Options.StopRemovedResources {
 		r.Clear(Managed)
 	} else {
@@ -317,7 +313,7 @@ func (c *Cluster) applyState(r *Resource, n *Node, onFail OnFail) {
 	active := r.Role > RoleStopped
 	if r.Role != RoleUnknown {
 		for i := r; i != nil; i = i.Parent {
-			i.Probed[n] = true
+			i.Probed.add(n)
 			if i.Is(Unique) {
 				break
 			}
@@ -347,7 +343,7 @@ func (c *Cluster) applyState(r *Resource, n *Node, onFail OnFail) {
 			r.Set(Failed | StopIfFailed)
 		}
 	case strings.Contains(r.HistoryID, ":"):
-		r.HistoryID = ""
+		r.setHistoryID("")
 	default:
 		c.intend(Intent{Kind: IntentStopOptional, Rsc: r, Node: n})
 	}
@@ -391,7 +387,7 @@ func (c *Cluster) react(r *Resource, n *Node, onFail OnFail, active bool) {
 	case OnFailRestart:
 		if active {
 			r.Set(Failed | StopIfFailed)
-			c.intend(Intent{Kind: IntentStop, Rsc: r, Node: n})
+			c.intendStop(r, n)
 		}
 	case OnFailRestartContainer:
 		r.Set(Failed | StopIfFailed)
@@ -399,9 +395,9 @@ func (c *Cluster) react(r *Resource, n *Node, onFail OnFail, active bool) {
 		case r.Launcher != nil && r.InBundle():
 			c.stopNeeded = append([]*Resource{r.Launcher}, c.stopNeeded...)
 		case r.Launcher != nil:
-			c.intend(Intent{Kind: IntentStop, Rsc: r.Launcher, Node: n})
+			c.intendStop(r.Launcher, n)
 		case active:
-			c.intend(Intent{Kind: IntentStop, Rsc: r, Node: n})
+			c.intendStop(r, n)
 		}
 	case OnFailResetRemote:
 		c.resetRemote(r, n, active)
@@ -416,10 +412,18 @@ func (c *Cluster) resetRemote(r *Resource, n *Node, active bool) {
 		}
 	}
 	if active {
-		c.intend(Intent{Kind: IntentStop, Rsc: r, Node: n})
+		c.intendStop(r, n)
 	}
 	if r.ReconnectMS > 0 {
 		r.SetNextRole(RoleStopped, "remote reset")
+	}
+}
+
+// intendStop demands a stop. A node where it cannot run is as good as lost.
+func (c *Cluster) intendStop(r *Resource, n *Node) {
+	c.intend(Intent{Kind: IntentStop, Rsc: r, Node: n})
+	if !n.Online && (!n.IsGuest() || n.RemoteReset) && r.Is(Managed) && !n.Unclean {
+		c.FenceNode(n, "stop is unrunnable", false)
 	}
 }
 
@@ -495,12 +499,23 @@ func (h *entry) expiry() time.Duration {
 // SortedHistory gives the operations of an lrm_resource, the oldest first, and
 // where among them the present activity began and the last stop is.
 func SortedHistory(e *etree.Element) (ops []*etree.Element, start, stop int) {
-	for op := range document.Children(e, "lrm_rsc_op") {
-		ops = append([]*etree.Element{op}, ops...)
-	}
+	ops = entries(e)
 	SortOps(ops)
 	start, stop = activeOps(ops)
 	return ops, start, stop
+}
+
+// entries lists the operations of an lrm_resource, the last first.
+func entries(e *etree.Element) []*etree.Element {
+	if e == nil || len(e.Child) == 0 {
+		return nil
+	}
+	ops := make([]*etree.Element, 0, len(e.Child))
+	for op := range document.Children(e, "lrm_rsc_op") {
+		ops = append(ops, op)
+	}
+	slices.Reverse(ops)
+	return ops
 }
 
 // HistoryInterval is the interval of a history entry in milliseconds.

@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// AttrName is the node attribute that a node's name is.
+const AttrName = "#uname"
+
 // NodeID is a node's id in the CIB.
 type NodeID string
 
@@ -19,6 +22,7 @@ type Node struct {
 	Base      Score     // of the node itself, -Infinity where it may run nothing
 	BaseProbe ProbeMode // where a resource says nothing
 	Index     int       // place in the sorted list
+	serial    int       // place in the order of creation
 
 	Online, Unclean, Pending  bool
 	Standby, StandbyOnFail    bool
@@ -109,7 +113,7 @@ func (c *Cluster) findNodeAny(id, name string) *Node {
 
 // createNode adds a node at its place in the sorted list.
 func (c *Cluster) createNode(id, name, typ string, score Score) *Node {
-	n := &Node{ID: NodeID(id), Name: name, Base: score, Attrs: map[string]string{}, Utilization: map[string]string{}}
+	n := &Node{ID: NodeID(id), Name: name, serial: len(c.Nodes), Base: score, Attrs: map[string]string{}, Utilization: map[string]string{}}
 	switch strings.ToLower(typ) {
 	case "", "member":
 		n.Attrs["#kind"] = "cluster"
@@ -156,7 +160,7 @@ func (c *Cluster) CanFence(n *Node) bool {
 	}
 	if n.Remote && !c.Options.FenceRemoteWithoutQuorum {
 		for _, o := range c.Nodes {
-			if n.Connection.Allowed[o] != nil && !o.Online {
+			if n.Connection.Allowed.On(o) != nil && !o.Online {
 				return false
 			}
 		}

@@ -118,9 +118,9 @@ func (c *Cluster) guestNode(e *etree.Element) {
 	conn := c.connectionXML(c.resourcesXML, name, "60s")
 	m := document.Child(conn, "meta_attributes")
 	pair(m, "container", document.ID(e))
-	for from, to := range map[string]string{"remote-allow-migrate": "allow-migrate", "is-managed": "is-managed"} {
-		if v, ok := meta[from]; ok {
-			pair(m, to, v)
+	for _, p := range [][2]string{{"remote-allow-migrate", "allow-migrate"}, {"is-managed", "is-managed"}} {
+		if v, ok := meta[p[0]]; ok {
+			pair(m, p[1], v)
 		}
 	}
 	if start := document.ByID(conn, "op", name+"-start-0"); start != nil {

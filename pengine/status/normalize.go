@@ -23,8 +23,10 @@ func normalize(root *etree.Element) *etree.Element {
 	if config == nil {
 		return root
 	}
-	refs := 0
-	resolve(config, document.NewIndex(config), &refs, 0)
+	if hasRefs(config) {
+		refs := 0
+		resolve(config, document.NewIndex(config), &refs, 0)
+	}
 	for m := range document.All(document.Child(config, "resources"), "") {
 		if m.Tag == "master" {
 			promotableClone(m)
@@ -49,6 +51,16 @@ func normalize(root *etree.Element) *etree.Element {
 		constraints.AddChild(t)
 	}
 	return root
+}
+
+// hasRefs tells whether anything refers to another element.
+func hasRefs(e *etree.Element) bool {
+	for k := range document.All(e, "") {
+		if _, has := document.Lookup(k, "id-ref"); has {
+			return true
+		}
+	}
+	return false
 }
 
 // maxRefDepth bounds references to what holds references.

@@ -70,6 +70,9 @@ func (r *Resource) exactOperation(task string, intervalMS uint, disabledToo bool
 // Params are a resource's instance attributes on a node (nil: on no node in
 // particular). The map is shared; it must not be changed.
 func (c *Cluster) Params(r *Resource, n *Node) map[string]string {
+	if !r.paramsVary() {
+		n = nil
+	}
 	if p := r.params[n]; p != nil {
 		return p
 	}
@@ -88,8 +91,24 @@ func (c *Cluster) Params(r *Resource, n *Node) map[string]string {
 	return p
 }
 
-// OpParams are the instance attributes of one operation.
+// paramsVary tells whether there are instance attributes that can depend on the
+// node.
+func (r *Resource) paramsVary() bool {
+	for h := r; h != nil; h = h.Parent {
+		for set := range document.Children(h.XML, "instance_attributes") {
+			if document.Child(set, "rule") != nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// OpParams are the instance attributes of one operation, nil where there are none.
 func (c *Cluster) OpParams(op *etree.Element, n *Node) map[string]string {
+	if document.Child(op, "instance_attributes") == nil {
+		return nil
+	}
 	p := map[string]string{}
 	in := c.ruleInput()
 	if n != nil {

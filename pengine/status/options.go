@@ -86,7 +86,7 @@ var optionTable = map[string]option{
 	"start-failure-is-fatal":      {"", "true", isBool},
 	"enable-startup-probes":       {"", "true", isBool},
 	"fencing-enabled":             {"stonith-enabled", "true", isBool},
-	"fencing-action":              {"stonith-action", "reboot", oneOf("reboot", "off", "poweroff")},
+	"fencing-action":              {"stonith-action", "reboot", oneOf("reboot", "off")},
 	"fencing-timeout":             {"stonith-timeout", "60s", isInterval},
 	"fencing-max-attempts":        {"stonith-max-attempts", "10", isNumber},
 	"fencing-watchdog-timeout":    {"stonith-watchdog-timeout", "0", nil},
@@ -163,9 +163,7 @@ func (c *Cluster) unpackConfig(config *etree.Element) {
 	c.EnableUnfencing = c.wantsUnfencing()
 	o.FencingTimeoutMS = o.interval("fencing-timeout")
 	o.FencingEnabled = o.bool("fencing-enabled")
-	if o.FencingAction = o.Get("fencing-action"); o.FencingAction == "poweroff" {
-		o.FencingAction = "off"
-	}
+	o.FencingAction = o.Get("fencing-action")
 	o.ConcurrentFencing = o.bool("concurrent-fencing")
 	o.PriorityFencingDelayMS = o.interval("priority-fencing-delay")
 	o.StopAll = o.bool("stop-all-resources")

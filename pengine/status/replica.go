@@ -39,8 +39,8 @@ func (s *bundleSpec) replica(rep *BundleReplica) error {
 	if rep.Remote, err = add(s.remoteXML(rep, name)); err != nil {
 		return err
 	}
-	for n, a := range rep.Remote.Allowed {
-		if n.Remote {
+	for _, n := range s.c.Nodes {
+		if a := rep.Remote.Allowed.On(n); a != nil && n.Remote {
 			a.Score = -Infinity
 		}
 	}
@@ -73,13 +73,14 @@ func (s *bundleSpec) guestNode(rep *BundleReplica) (name string) {
 		r.disallow(n)
 	}
 	rep.Node = n
-	rep.Child.Allowed = map[*Node]*Allowed{n: {Score: 500, Probe: ProbeExclusive, Why: []Reason{{500, "the replica's container"}}}}
-	rep.Child.Parent.Allowed[n] = &Allowed{Score: -Infinity, Probe: ProbeExclusive, Why: []Reason{{-Infinity, "replicas are placed one by one"}}}
+	rep.Child.Allowed = Places{}
+	rep.Child.Allowed.put(n, Allowed{Score: 500, Probe: ProbeExclusive, Why: []Reason{{500, "the replica's container"}}})
+	rep.Child.Parent.Allowed.put(n, Allowed{Score: -Infinity, Probe: ProbeExclusive, Why: []Reason{{-Infinity, "replicas are placed one by one"}}})
 	return name
 }
 
 func (r *Resource) disallow(n *Node) {
-	if a := r.Allowed[n]; a != nil {
+	if a := r.Allowed.On(n); a != nil {
 		a.Score, a.Probe = -Infinity, ProbeNever
 	}
 	for _, k := range r.Children {

@@ -63,31 +63,6 @@ const (
 	MultipleUnexpected
 )
 
-// ProbeMode tells whether a resource is probed on a node.
-type ProbeMode int
-
-// The modes of resource-discovery.
-const (
-	ProbeAlways ProbeMode = iota
-	ProbeNever
-	ProbeExclusive
-)
-
-// Allowed is what is known of a resource's place on a node.
-type Allowed struct {
-	Score Score
-	Probe ProbeMode
-	Count int
-	// Why names what gave the score, in the order of events.
-	Why []Reason
-}
-
-// A Reason is one thing that changed a score.
-type Reason struct {
-	Score Score
-	Text  string
-}
-
 // A Resource is a primitive, group, clone, bundle, or an instance of one.
 type Resource struct {
 	ID          string
@@ -110,8 +85,8 @@ type Resource struct {
 	MultipleActive     MultipleActive
 
 	ActiveOn  []*Node
-	Probed    map[*Node]bool
-	Allowed   map[*Node]*Allowed
+	Probed    NodeSet
+	Allowed   Places
 	HistoryID string
 
 	PendingAction      string
@@ -135,6 +110,10 @@ type Resource struct {
 
 	ops    *etree.Element
 	params map[*Node]map[string]string
+	place  int  // among its siblings, or in Cluster.Resources
+	filed  bool // in Cluster.named
+
+	stopIntended bool // by the history
 }
 
 // Is tells whether all the flags are set.
@@ -375,11 +354,7 @@ func (r *Resource) addScore(n *Node, s Score, why string) {
 	for _, k := range r.Children {
 		k.addScore(n, s, why)
 	}
-	a := r.Allowed[n]
-	if a == nil {
-		a = &Allowed{Score: n.Base, Probe: n.BaseProbe}
-		r.Allowed[n] = a
-	}
+	a := r.Allowed.at(n, len(r.Cluster.Nodes))
 	a.Score = a.Score.Add(s)
 	if s != 0 {
 		a.Why = append(a.Why, Reason{s, why})
@@ -388,69 +363,8 @@ func (r *Resource) addScore(n *Node, s Score, why string) {
 
 // banEverywhere makes the resource unable to run anywhere.
 func (r *Resource) banEverywhere(why string) {
-	r.Allowed = map[*Node]*Allowed{}
+	r.Allowed = Places{}
 	for _, n := range r.Cluster.Nodes {
-		r.Allowed[n] = &Allowed{Score: -Infinity, Why: []Reason{{-Infinity, why}}}
+		r.Allowed.put(n, Allowed{Score: -Infinity, Probe: n.BaseProbe, Why: []Reason{{-Infinity, why}}})
 	}
-}
-
-// Match tells Find what counts as the name of a resource.
-type Match int
-
-// The ways to match.
-const (
-	MatchExact    Match = 0
-	MatchHistory  Match = 1 << iota // also the name in the history
-	MatchClone                      // instances of clones by their name in the configuration
-	MatchBasename                   // the id without instance number
-	MatchAnonBasename
-)
-
-// Find finds a resource at or below r.
-func (r *Resource) Find(id string, m Match) *Resource {
-	if r.matches(id, m) {
-		return r
-	}
-	for _, k := range r.Children {
-		if f := k.Find(id, m); f != nil {
-			return f
-		}
-	}
-	return nil
-}
-
-func (r *Resource) matches(id string, m Match) bool {
-	switch {
-	case m&MatchClone != 0:
-		return r.Top(false).Variant == Clone && (id == r.ID || id == r.XMLID())
-	case id == r.ID:
-		return true
-	case m&MatchHistory != 0 && r.HistoryID != "" && r.HistoryID == id:
-		return true
-	case m&MatchBasename != 0 || m&MatchAnonBasename != 0 && !r.Is(Unique):
-		return StripInstance(r.ID) == id
-	}
-	return false
-}
-
-// FindResource finds a resource by id, or by its name in the history.
-func (c *Cluster) FindResource(id string, m Match) *Resource {
-	for _, r := range c.Resources {
-		if f := r.Find(id, m); f != nil {
-			return f
-		}
-	}
-	return nil
-}
-
-// StripInstance cuts the instance number off an id.
-func StripInstance(id string) string {
-	i := len(id)
-	for i > 0 && isDigit(id[i-1]) {
-		i--
-	}
-	if i > 1 && i < len(id) && id[i-1] == ':' {
-		return id[:i-1]
-	}
-	return id
 }

@@ -37,34 +37,35 @@ func maskedFailure(op *etree.Element) bool {
 
 func (h *entry) masked() bool { return !h.r.InBundle() && maskedFailure(h.xml) }
 
-// newEntry reads what all judging needs; nil where the entry does not count.
-func (c *Cluster) newEntry(r *Resource, n *Node, op *etree.Element) *entry {
-	h := &entry{c: c, r: r, n: n, xml: op, id: document.ID(op), task: document.Get(op, "operation"), intervalMS: uintAttr(op, "interval")}
+// newEntry reads what all judging needs; ok is false where the entry does not
+// count.
+func (c *Cluster) newEntry(r *Resource, n *Node, op *etree.Element) (h entry, ok bool) {
+	h = entry{c: c, r: r, n: n, xml: op, id: document.ID(op), task: document.Get(op, "operation"), intervalMS: uintAttr(op, "interval")}
 	if h.id == "" || h.task == "" {
 		c.errorf("ignoring resource history entry '%s' for %s on %s without id or operation", h.id, r.ID, n.Name)
-		return nil
+		return h, false
 	}
 	switch h.task {
 	case "monitor", "start", "stop", "promote", "demote", "migrate_to", "migrate_from", "asyncmon":
 	default:
-		return nil
+		return h, false
 	}
 	h.status = ExecStatus(intAttr(op, "op-status", -99))
 	h.exit = ExitCode(intAttr(op, "rc-code", -1))
 	if h.status < ExecPending || h.status > ExecNoSecrets || h.status == ExecCancelled || h.exit < 0 || h.exit > 255 {
 		c.errorf("ignoring resource history entry %s for %s on %s with invalid result", h.id, r.ID, n.Name)
-		return nil
+		return h, false
 	}
 	h.target = ExitCode(TargetRC(op))
 	h.key = historyKey(op)
 	h.callID = intAttr(op, "call-id", 0)
-	return h
+	return h, true
 }
 
 // unpackOp judges one entry.
 func (c *Cluster) unpackOp(r *Resource, n *Node, op *etree.Element, lastFailure **etree.Element, onFail *OnFail) {
-	h := c.newEntry(r, n, op)
-	if h == nil {
+	h, ok := c.newEntry(r, n, op)
+	if !ok {
 		return
 	}
 	expired := h.expired()
@@ -375,7 +376,10 @@ func (h *entry) expiredResult(old ExitCode) bool {
 		return true
 	}
 	if h.n.Online && !h.n.Unclean {
-		document.Set(h.xml, "op-restart-digest", "calculated-failure-timeout")
+		if h.c.restarts == nil {
+			h.c.restarts = map[*etree.Element]bool{}
+		}
+		h.c.restarts[h.xml] = true
 		return true
 	}
 	return false
@@ -450,7 +454,7 @@ func (h *entry) pending(lastFailure *etree.Element) {
 	case "migrate_to":
 		if h.n.Unclean {
 			if t := h.c.FindNode(document.Get(h.xml, "migrate_target")); t != nil {
-				h.c.intend(Intent{Kind: IntentStop, Rsc: r, Node: t})
+				h.c.intendStop(r, t)
 			}
 		}
 	}
@@ -464,9 +468,19 @@ func (h *entry) failedSince(f *etree.Element) bool {
 	if f == nil || document.Get(f, "operation") != h.task || uintAttr(f, "interval") != h.intervalMS {
 		return false
 	}
-	mine, ok1 := leadingInt(document.Get(h.xml, "last-rc-change"))
-	theirs, ok2 := leadingInt(document.Get(f, "last-rc-change"))
+	mine, ok1 := changedAt(h.xml)
+	theirs, ok2 := changedAt(f)
 	return ok1 && ok2 && theirs >= mine
+}
+
+// changedAt is when the result of an entry last changed; one that does not say
+// counts as the oldest.
+func changedAt(op *etree.Element) (at int64, ok bool) {
+	v, has := document.Lookup(op, "last-rc-change")
+	if !has {
+		return 0, true
+	}
+	return leadingInt(v)
 }
 
 // FailedProbe finds a probe that says that the resource cannot be on the node.

@@ -103,13 +103,17 @@ func (e ExitCode) String() string {
 	if s, ok := exitText[e]; ok {
 		return s
 	}
+	if e > 128 && e < 255 {
+		return "Interrupted by signal"
+	}
 	return "Unknown exit status"
 }
 
 var exitText = map[ExitCode]string{
 	0: "OK", 1: "Error occurred", 2: "Invalid parameter", 3: "Unimplemented", 4: "Insufficient privileges",
 	5: "Not installed", 6: "Not configured", 7: "Not running", 8: "Promoted", 9: "Failed in promoted role",
-	190: "Degraded", 191: "Degraded promoted", 193: "Unknown exit status", 124: "Timeout occurred",
+	190: "Service is active but might fail soon", 191: "Service is promoted but might fail soon",
+	193: "No exit status available", 124: "Timeout occurred", 255: "Error occurred",
 }
 
 // ExecStatus is how an operation ended, in Pacemaker's numbers.

@@ -15,7 +15,6 @@ import (
 // guest nodes only once their connections are known.
 func (c *Cluster) unpackStatus() {
 	c.Tickets = map[string]*Ticket{}
-	c.indexHistory()
 	for e := range document.Children(c.statusXML, "") {
 		switch e.Tag {
 		case "tickets":
@@ -31,7 +30,7 @@ func (c *Cluster) unpackStatus() {
 	c.unpackHistories(c.Options.FencingEnabled)
 	for _, r := range c.stopNeeded {
 		if n := r.CurrentNode(); n != nil {
-			c.intend(Intent{Kind: IntentStop, Rsc: r, Node: n})
+			c.intendStop(r, n)
 		}
 	}
 	for _, n := range c.Nodes {
@@ -323,18 +322,26 @@ func (c *Cluster) historyReady(n *Node) bool {
 	return c.Options.FencingEnabled || c.Options.ShutdownLock || n.Online
 }
 
-// indexHistory finds resource histories by node name and resource.
-func (c *Cluster) indexHistory() {
-	c.history = map[string]*etree.Element{}
-	for e := range document.Children(c.statusXML, "node_state") {
-		for h := range document.Children(document.At(e, "lrm", "lrm_resources"), "lrm_resource") {
-			key := document.Get(e, "uname") + "\x00" + document.ID(h)
-			if c.history[key] == nil {
-				c.history[key] = h
+// History finds the history of a resource on a node. Few are asked for, so they
+// are indexed only then.
+func (c *Cluster) History(node, rsc string) *etree.Element {
+	of := c.histories[node]
+	if of == nil {
+		of = map[string]*etree.Element{}
+		for e := range document.Children(c.statusXML, "node_state") {
+			if document.Get(e, "uname") != node {
+				continue
+			}
+			for h := range document.Children(document.At(e, "lrm", "lrm_resources"), "lrm_resource") {
+				if id := document.ID(h); of[id] == nil {
+					of[id] = h
+				}
 			}
 		}
+		if c.histories == nil {
+			c.histories = map[string]map[string]*etree.Element{}
+		}
+		c.histories[node] = of
 	}
+	return of[rsc]
 }
-
-// History finds the history of a resource on a node.
-func (c *Cluster) History(node, rsc string) *etree.Element { return c.history[node+"\x00"+rsc] }

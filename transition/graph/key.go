@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // ErrBadKey is the answer to a text that is no transition key, magic or
@@ -29,24 +30,37 @@ const keyUUIDWidth = 36
 
 // String gives the key as Pacemaker writes it.
 func (k Key) String() string {
-	return fmt.Sprintf("%d:%d:%d:%-*s", k.ActionID, k.TransitionID, k.TargetRC, keyUUIDWidth, k.UUID)
+	return string(k.append(make([]byte, 0, keyRoom)))
+}
+
+// keyRoom is enough for most keys.
+const keyRoom = keyUUIDWidth + 24
+
+// append writes the key behind b.
+func (k Key) append(b []byte) []byte {
+	for _, n := range [3]int{k.ActionID, k.TransitionID, k.TargetRC} {
+		b = append(strconv.AppendInt(b, int64(n), 10), ':')
+	}
+	b = append(b, k.UUID...)
+	for n := utf8.RuneCountInString(k.UUID); n < keyUUIDWidth; n++ {
+		b = append(b, ' ')
+	}
+	return b
 }
 
 // ParseKey reads a transition-key.
 func ParseKey(s string) (Key, error) {
-	parts := strings.SplitN(s, ":", 4)
-	if len(parts) != 4 {
-		return Key{}, fmt.Errorf("transition key %q: %w", s, ErrBadKey)
-	}
 	var n [3]int
+	rest := s
 	for i := range n {
-		v, err := strconv.Atoi(parts[i])
-		if err != nil {
+		number, after, ok := strings.Cut(rest, ":")
+		v, err := strconv.Atoi(number)
+		if !ok || err != nil {
 			return Key{}, fmt.Errorf("transition key %q: %w", s, ErrBadKey)
 		}
-		n[i] = v
+		n[i], rest = v, after
 	}
-	uuid, _, _ := strings.Cut(strings.TrimSpace(parts[3]), " ")
+	uuid, _, _ := strings.Cut(strings.TrimSpace(rest), " ")
 	if uuid == "" {
 		return Key{}, fmt.Errorf("transition key %q: %w", s, ErrBadKey)
 	}
@@ -66,7 +80,9 @@ type Magic struct {
 
 // String gives the magic as Pacemaker writes it.
 func (m Magic) String() string {
-	return fmt.Sprintf("%d:%d;%s", m.OpStatus, m.RC, m.Key)
+	b := strconv.AppendInt(make([]byte, 0, keyRoom), int64(m.OpStatus), 10)
+	b = strconv.AppendInt(append(b, ':'), int64(m.RC), 10)
+	return string(m.Key.append(append(b, ';')))
 }
 
 // ParseMagic reads a transition-magic.
@@ -98,39 +114,40 @@ func NotifyKey(rsc, typ, action string) string {
 
 // actions whose names have an underscore, and the prefixes of notifications.
 var (
-	underscored    = []string{"migrate_from", "migrate_to"}
-	notifyPrefixes = []string{"pre_notify", "post_notify", "confirmed-pre_notify", "confirmed-post_notify"}
+	underscored    = []string{"_migrate_from", "_migrate_to"}
+	notifyPrefixes = []string{"_pre_notify", "_post_notify", "_confirmed-pre_notify", "_confirmed-post_notify"}
 )
 
 // ParseOpKey splits an operation key.
 func ParseOpKey(key string) (rsc, action string, intervalMS uint, err error) {
-	bad := fmt.Errorf("operation key %q: %w", key, ErrBadKey)
 	last := strings.LastIndexByte(key, '_')
 	if last <= 2 {
-		return "", "", 0, bad
+		return "", "", 0, badOpKey(key)
 	}
 	n, perr := strconv.ParseUint(key[last+1:], 10, 32)
 	if perr != nil {
-		return "", "", 0, bad
+		return "", "", 0, badOpKey(key)
 	}
 	head := key[:last]
 	cut := strings.LastIndexByte(head, '_')
 	for _, a := range underscored {
-		if strings.HasSuffix(head, "_"+a) {
-			cut = len(head) - len(a) - 1
+		if strings.HasSuffix(head, a) {
+			cut = len(head) - len(a)
 		}
 	}
 	if cut <= 0 {
-		return "", "", 0, bad
+		return "", "", 0, badOpKey(key)
 	}
 	for _, p := range notifyPrefixes {
-		if strings.HasSuffix(head[:cut], "_"+p) {
-			cut -= len(p) + 1
+		if strings.HasSuffix(head[:cut], p) {
+			cut -= len(p)
 			break
 		}
 	}
 	if cut <= 0 {
-		return "", "", 0, bad
+		return "", "", 0, badOpKey(key)
 	}
 	return head[:cut], head[cut+1:], uint(n), nil
 }
+
+func badOpKey(key string) error { return fmt.Errorf("operation key %q: %w", key, ErrBadKey) }

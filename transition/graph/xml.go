@@ -10,7 +10,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
+	"unicode/utf8"
 )
 
 // ErrBadGraph is the answer to a text that is no transition graph.
@@ -39,7 +39,7 @@ func Marshal(g *Graph) []byte {
 type writer struct{ bytes.Buffer }
 
 func (w *writer) open(depth int, tag string, attrs []Attr, empty bool) {
-	w.WriteString(strings.Repeat("  ", depth))
+	w.WriteString(indent[:2*depth])
 	w.WriteByte('<')
 	w.WriteString(tag)
 	for _, a := range attrs {
@@ -56,13 +56,33 @@ func (w *writer) open(depth int, tag string, attrs []Attr, empty bool) {
 }
 
 func (w *writer) close(depth int, tag string) {
-	w.WriteString(strings.Repeat("  ", depth))
-	w.WriteString("</" + tag + ">\n")
+	w.WriteString(indent[:2*depth])
+	w.WriteString("</")
+	w.WriteString(tag)
+	w.WriteString(">\n")
 }
+
+// indent is enough for the deepest element that is written.
+const indent = "          "
 
 var escapes = map[rune]string{'<': "&lt;", '>': "&gt;", '&': "&amp;", '"': "&quot;", '\t': "&#9;", '\n': "&#10;", '\r': "&#13;"}
 
+// plain tells whether a text needs no escapes.
+func plain(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < ' ', c >= utf8.RuneSelf, c == '<', c == '>', c == '&', c == '"':
+			return false
+		}
+	}
+	return true
+}
+
 func (w *writer) escape(s string) {
+	if plain(s) {
+		w.WriteString(s)
+		return
+	}
 	for _, r := range s {
 		if e, ok := escapes[r]; ok {
 			w.WriteString(e)

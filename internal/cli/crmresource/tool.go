@@ -91,6 +91,7 @@ var verbs = map[string]verb{
 	"constraints":           {run: (*call).constraints, needRsc: true},
 	"stack":                 {run: (*call).constraints, needRsc: true},
 	"why":                   {run: (*call).why},
+	"explain":               {run: (*call).explain, needRsc: true},
 	"cleanup":               {run: (*call).cleanup},
 	"refresh":               {run: (*call).cleanup},
 	"move":                  {run: (*call).move, needRsc: true},
@@ -168,6 +169,7 @@ func (o *options) flags(fs *pflag.FlagSet) {
 	do("constraints", "a", "show the constraints of a resource")
 	do("stack", "A", "show the constraints, recursively")
 	do("why", "Y", "show why resources are not running")
+	do("explain", "", "show why a resource is where it is, or (with -N) is not on a node, and what would change that")
 	do("cleanup", "C", "forget the failures of a resource and probe it again")
 	do("refresh", "R", "forget the history of a resource and probe it again")
 	with("set-parameter", "p", "set a `parameter` (needs -v)")

@@ -52,11 +52,17 @@ type Result struct {
 	// Message is the status message; the code's own text where it is empty.
 	Message string
 	Errors  []string
+	// API is the version of the XML where it is not APIVersion.
+	API string
 }
 
 // Element builds the envelope.
 func (r Result) Element() *etree.Element {
-	root := document.New("pacemaker-result", "api-version", APIVersion, "request", strings.Join(r.Request, " "))
+	api := r.API
+	if api == "" {
+		api = APIVersion
+	}
+	root := document.New("pacemaker-result", "api-version", api, "request", quoted(r.Request))
 	for _, e := range r.Body {
 		root.AddChild(e)
 	}
@@ -72,6 +78,19 @@ func (r Result) Element() *etree.Element {
 		}
 	}
 	return root
+}
+
+// quoted joins a command line as a shell would read it.
+func quoted(args []string) string {
+	out := make([]string, 0, len(args))
+	for _, a := range args {
+		if a == "" || strings.ContainsAny(a, " \t\n") || strings.HasPrefix(a, "#") ||
+			strings.Count(a, "'")%2 == 1 || strings.Count(a, `"`)%2 == 1 {
+			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
+		}
+		out = append(out, a)
+	}
+	return strings.Join(out, " ")
 }
 
 // Write writes the envelope.

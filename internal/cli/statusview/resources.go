@@ -328,7 +328,7 @@ func (v *View) stoppedInstances(s sink, r *status.Resource) {
 	running := r.Nodes(false)
 	byState := map[string][]*status.Node{}
 	for _, n := range v.Cluster.Nodes {
-		if slices.Contains(running, n) || len(r.Allowed) > 0 && r.Allowed[n] == nil {
+		if slices.Contains(running, n) || r.Allowed.Len() > 0 && r.Allowed.On(n) == nil {
 			continue
 		}
 		state := "Stopped"

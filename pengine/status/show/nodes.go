@@ -15,6 +15,24 @@ type Options struct {
 	Pending  bool // operations under way
 	Detail   bool // instances of clones one by one, ids of nodes
 	Implicit bool // also resources that others imply
+	// Attributes adds node attributes, FailCounts fail counts and failures.
+	Attributes, FailCounts bool
+}
+
+// Status adds the whole picture: nodes, resources and what else the options ask
+// for.
+func Status(t *Text, c *status.Cluster, o Options) {
+	if Nodes(t, c, o) {
+		t.Space()
+	}
+	Resources(t, c, o)
+	if o.Attributes {
+		NodeAttributes(t, c)
+	}
+	if o.FailCounts {
+		MigrationSummary(t, c)
+		FailedActions(t, c)
+	}
 }
 
 // NodeState words a node's state.
@@ -62,10 +80,10 @@ func NodeName(n *status.Node, detail bool) string {
 	return name
 }
 
-// Nodes adds the list of nodes.
-func Nodes(t *Text, c *status.Cluster, o Options) {
+// Nodes adds the list of nodes. It is false where there are none.
+func Nodes(t *Text, c *status.Cluster, o Options) bool {
 	if len(c.Nodes) == 0 {
-		return
+		return false
 	}
 	t.Begin("Node List")
 	lists := map[string][]string{}
@@ -95,6 +113,7 @@ func Nodes(t *Text, c *status.Cluster, o Options) {
 		}
 	}
 	t.End()
+	return true
 }
 
 func nodeLine(n *status.Node, name string, health int) string {

@@ -19,15 +19,15 @@ func Resources(t *Text, c *status.Cluster, o Options) {
 		head, none = "Full List of Resources", "No resources"
 	}
 	t.Begin(head)
-	any := false
+	shown := false
 	for _, r := range c.Resources {
 		all, part := r.Active(true), r.Active(false)
 		if r.Is(status.Removed) && !all || !part && !o.Inactive {
 			continue
 		}
-		any = Resource(t, r, o) || any
+		shown = Resource(t, r, o) || shown
 	}
-	if !any {
+	if !shown {
 		t.Item(none)
 	}
 	t.End()
@@ -253,7 +253,7 @@ func (l *cloneList) sort(r, k *status.Resource, o Options) {
 		if !k.Is(status.Removed) && o.Inactive {
 			l.stopped[k.ID] = "Stopped"
 		}
-	case any(k, status.Removed), !all(k, status.Managed), any(k, status.Failed), !k.Active(true):
+	case anyPart(k, status.Removed), !allParts(k, status.Managed), anyPart(k, status.Failed), !k.Active(true):
 		l.full = append(l.full, k)
 	default:
 		nodes := k.Nodes(false)
@@ -268,24 +268,24 @@ func (l *cloneList) sort(r, k *status.Resource, o Options) {
 	}
 }
 
-func any(r *status.Resource, f status.Flags) bool {
+func anyPart(r *status.Resource, f status.Flags) bool {
 	if r.Is(f) {
 		return true
 	}
 	for _, k := range r.Children {
-		if any(k, f) {
+		if anyPart(k, f) {
 			return true
 		}
 	}
 	return false
 }
 
-func all(r *status.Resource, f status.Flags) bool {
+func allParts(r *status.Resource, f status.Flags) bool {
 	if !r.Is(f) {
 		return false
 	}
 	for _, k := range r.Children {
-		if !all(k, f) {
+		if !allParts(k, f) {
 			return false
 		}
 	}
@@ -349,7 +349,7 @@ func (l *cloneList) lists(t *Text, r *status.Resource, o Options) {
 func stoppedOn(r *status.Resource) map[string]string {
 	out := map[string]string{}
 	for _, n := range r.Cluster.Nodes {
-		if r.Allowed[n] == nil && (len(r.Allowed) > 0 || !r.Probed[n]) {
+		if r.Allowed.On(n) == nil && (r.Allowed.Len() > 0 || !r.Probed.Has(n)) {
 			continue
 		}
 		active := false

@@ -7,22 +7,36 @@ import "strings"
 
 // A Text is an indented list under construction.
 type Text struct {
-	b     strings.Builder
-	depth int
+	// Plain drops headers and indentation, for programs that read the items.
+	Plain bool
+
+	b       strings.Builder
+	depth   int
+	settled int // the length of b up to the last item
 }
 
 // Begin opens a list with a header.
 func (t *Text) Begin(header string) {
+	if !t.Plain {
+		t.indent()
+		t.b.WriteString(header + ":\n")
+	}
+	t.depth++
+}
+
+func (t *Text) indent() {
 	if t.depth > 0 {
 		t.b.WriteString(strings.Repeat("  ", t.depth) + "* ")
 	}
-	t.b.WriteString(header + ":\n")
-	t.depth++
 }
 
 // Item adds one line.
 func (t *Text) Item(line string) {
-	t.b.WriteString(strings.Repeat("  ", t.depth) + "* " + line + "\n")
+	if !t.Plain {
+		t.indent()
+	}
+	t.b.WriteString(line + "\n")
+	t.settled = t.b.Len()
 }
 
 // End closes a list.
@@ -36,3 +50,22 @@ func (t *Text) Line(s string) { t.b.WriteString(s + "\n") }
 
 // String is the text so far.
 func (t *Text) String() string { return t.b.String() }
+
+// Take gives the text so far and forgets it.
+func (t *Text) Take() string {
+	s := t.b.String()
+	t.b.Reset()
+	t.settled = 0
+	return s
+}
+
+// TakeItems is Take of all up to the last item; a header or remark after that
+// stays.
+func (t *Text) TakeItems() string {
+	s := t.b.String()
+	settled := t.settled
+	t.b.Reset()
+	t.b.WriteString(s[settled:])
+	t.settled = 0
+	return s[:settled]
+}

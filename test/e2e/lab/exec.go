@@ -172,6 +172,15 @@ func (n *Node) saveLogs(ctx context.Context, to string) error {
 	if text, err := n.ReadFile("/var/lib/pacemaker/cib/cib.xml"); err == nil {
 		errs = append(errs, save("cib-on-disk.xml", text))
 	}
+	// What the policy engine was asked, to be asked again with crm_simulate.
+	inputs, _ := filepath.Glob(filepath.Join(n.Root(), "var/lib/pacemaker/pengine/pe-*"))
+	for _, file := range inputs {
+		text, err := os.ReadFile(file)
+		if err == nil {
+			err = save(filepath.Base(file), string(text))
+		}
+		errs = append(errs, err)
+	}
 	if n.Running() {
 		short, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
