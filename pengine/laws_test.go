@@ -58,9 +58,10 @@ func lawManaged(w *walk, a *graph.Action, r *status.Resource) string {
 
 // lawNode: nothing begins on a node that cannot run anything, least of all on
 // one that still awaits its fencing, or on a guest whose machine is not there.
-// Three things are as with Pacemaker: live migrations to a guest do not wait for
-// it, what requires nothing does not wait for a remote node, and a guest that is
-// on standby for a failure gets its resource back.
+// Four things are as with Pacemaker: live migrations to a guest do not wait for
+// it, what requires nothing does not wait for a remote node, a guest that is on
+// standby for a failure gets its resource back, and a remote node whose host is
+// lost, with nothing to fence it, counts as connected.
 func lawNode(w *walk, a *graph.Action, r *status.Resource) string {
 	if !begins(a) && (a.Kind != graph.RscOp || a.Operation != "promote") {
 		return ""
@@ -81,7 +82,8 @@ func lawNode(w *walk, a *graph.Action, r *status.Resource) string {
 	if !n.Remote || a.Operation == "migrate_from" || !r.Any(status.NeedsQuorum|status.NeedsFencing) {
 		return ""
 	}
-	if n.Connection == nil || n.Connection.Is(status.Managed) && len(w.where(n.Connection)) == 0 {
+	lost := n.Connection != nil && slices.ContainsFunc(n.Connection.ActiveOn, func(h *status.Node) bool { return !h.Online })
+	if n.Connection == nil || n.Connection.Is(status.Managed) && !lost && len(w.where(n.Connection)) == 0 {
 		return "nothing connects " + a.OnNode
 	}
 	if n.IsGuest() && len(w.where(n.Connection.Launcher)) == 0 {
@@ -230,10 +232,11 @@ func (w *walk) below(r *status.Resource, id string) bool {
 }
 
 // lawOrder: what comes after a mandatory order begins once what comes before is
-// there, and what comes before ends once what comes after has ended. Three things
-// are as with Pacemaker: a bundle that cannot start holds nothing up; nor does
-// anything hold up a clone by an order that is not symmetrical; and an order is
-// void where what comes first is to run inside what comes after.
+// there, and what comes before ends once what comes after has ended. Four things
+// are as with Pacemaker: it does not wait for live migrations of clones; a bundle
+// that cannot start holds nothing up; nor does anything hold up a clone by an
+// order that is not symmetrical; and an order is void where what comes first is to
+// run inside what comes after.
 func lawOrder(w *walk, a *graph.Action, r *status.Resource) string {
 	if r == nil || a.Kind != graph.RscOp {
 		return ""
@@ -264,7 +267,7 @@ func lawOrder(w *walk, a *graph.Action, r *status.Resource) string {
 		for _, m := range w.members(o.b) {
 			for _, n := range w.where(m) {
 				on := w.before.FindNode(n)
-				if node != "" && n != node || on.Maintenance {
+				if node != "" && n != node || on.Maintenance || w.plan.migrated[place{historyName(m), n}] && m.Top(false).Variant == status.Clone {
 					continue
 				}
 				if m.Is(status.Managed) && !m.Is(status.Blocked) && on.Online && !on.Unclean && !w.c.FindNode(n).Unclean && !w.unsure[place{historyName(m), n}] {
@@ -397,7 +400,9 @@ func lawQuorum(w *walk, a *graph.Action, r *status.Resource) string {
 	return ""
 }
 
-// lawCapacity: nothing begins on a node that it would overload.
+// lawCapacity: nothing begins on a node that it would overload. What the cluster
+// does not manage takes room only from what is placed after it, here as with
+// Pacemaker, so it does not count.
 func lawCapacity(w *walk, a *graph.Action, r *status.Resource) string {
 	if r == nil || !begins(a) || w.c.Options.Placement == "default" {
 		return ""
@@ -410,7 +415,7 @@ func lawCapacity(w *walk, a *graph.Action, r *status.Resource) string {
 	load := func(roles map[place]status.Role) int {
 		sum := 0
 		for p := range roles {
-			if p.node == a.OnNode {
+			if p.node == a.OnNode && w.byHist[p.rsc][0].Is(status.Managed) {
 				v, _ := strconv.Atoi(w.byHist[p.rsc][0].Utilization["cpu"])
 				sum += v
 			}
@@ -426,11 +431,11 @@ func lawCapacity(w *walk, a *graph.Action, r *status.Resource) string {
 
 // atRest checks what has to hold once a graph was carried out in full.
 func (w *walk) atRest() string {
-	if w.aborted || len(w.waiting()) > 0 {
-		return ""
+	if w.aborted || len(w.waiting()) > 0 || slices.ContainsFunc(primitives(w.c), func(r *status.Resource) bool { return r.Is(status.Blocked) || !managed(r) }) {
+		return "" // what is blocked or not managed holds up others
 	}
 	for _, r := range primitives(w.c) {
-		free := r.Is(status.Managed) && !r.Any(status.Blocked|status.Removed)
+		free := managed(r) && !r.Is(status.Removed)
 		for x := r; x != nil; x = x.Parent {
 			for node := range w.plan.bans[x.ID] {
 				if _, here := w.roles[place{historyName(r), node}]; here && free && w.orderly(node) && x.Variant != status.BundleVariant {
@@ -448,9 +453,9 @@ func (w *walk) atRest() string {
 		}
 		for _, a := range w.members(c.a) {
 			for _, n := range w.where(a) {
-				ok := !a.Is(status.Managed) || a.Any(status.Blocked|status.Removed) || !w.orderly(n)
+				ok := !managed(a) || a.Is(status.Removed) || !w.orderly(n)
 				for _, b := range w.members(c.b) {
-					ok = ok || !b.Is(status.Managed) || slices.ContainsFunc(w.where(b), func(o string) bool { return w.value(o, c.attr) == w.value(n, c.attr) || w.strange(o) })
+					ok = ok || !managed(b) || slices.ContainsFunc(w.where(b), func(o string) bool { return w.value(o, c.attr) == w.value(n, c.attr) || w.strange(o) })
 				}
 				if !ok {
 					return fmt.Sprintf("colocation at rest: %s is on %s without %s (%s)", a.ID, n, c.b, c.id)
@@ -459,6 +464,16 @@ func (w *walk) atRest() string {
 		}
 	}
 	return ""
+}
+
+// managed tells whether the cluster manages a resource and all that it is part of.
+func managed(r *status.Resource) bool {
+	for ; r != nil; r = r.Parent {
+		if !r.Is(status.Managed) {
+			return false
+		}
+	}
+	return true
 }
 
 // orderly tells of a node on which the cluster can do what it wants.

@@ -23,6 +23,7 @@ type plan struct {
 	landing   map[string][]string // history name → nodes where the graph starts it
 	promoting map[string][]string
 	leaving   map[place]bool
+	migrated  map[place]bool
 }
 
 // A pairOf is one constraint between two resources, by id.
@@ -37,7 +38,7 @@ type pairOf struct {
 }
 
 func readPlan(w *walk) *plan {
-	p := &plan{bans: map[string]map[string]bool{}, tickets: map[string][]string{}, landing: map[string][]string{}, promoting: map[string][]string{}, leaving: map[place]bool{}}
+	p := &plan{bans: map[string]map[string]bool{}, tickets: map[string][]string{}, landing: map[string][]string{}, promoting: map[string][]string{}, leaving: map[place]bool{}, migrated: map[place]bool{}}
 	for e := range document.Children(document.At(w.before.Root, "configuration", "constraints"), "") {
 		switch e.Tag {
 		case "rsc_location":
@@ -74,6 +75,7 @@ func readPlan(w *walk) *plan {
 			}
 			switch a.Operation {
 			case "start", "migrate_from":
+				p.migrated[place{historyName(r), a.OnNode}] = a.Operation == "migrate_from"
 				p.landing[historyName(r)] = append(p.landing[historyName(r)], a.OnNode)
 			case "stop":
 				p.leaving[place{historyName(r), a.OnNode}] = true

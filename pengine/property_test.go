@@ -5,8 +5,10 @@ package pengine_test
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +21,29 @@ import (
 	"github.com/quorate/quorate/pengine/status"
 	"github.com/quorate/quorate/transition/graph"
 )
+
+// TestMain gives rapid the same seed each time, so that a run says something of
+// the change that it is run for; -rapid.seed, and more -rapid.checks, look further.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if f := flag.Lookup("rapid.seed"); f != nil && f.Value.String() == f.DefValue {
+		if err := f.Value.Set("20261120"); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// atLeast raises the number of rapid's checks for one test.
+func atLeast(t *testing.T, n int) {
+	f := flag.Lookup("rapid.checks")
+	if before := f.Value.String(); before == f.DefValue && !testing.Short() {
+		if err := f.Value.Set(strconv.Itoa(n)); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = f.Value.Set(before) })
+	}
+}
 
 var aMoment = time.Unix(1_800_000_000, 0).UTC()
 
@@ -46,6 +71,7 @@ const maxRounds = 3
 // interruptions, troubles them, and starts anew. The laws are asked before every
 // action, so they hold in every prefix.
 func TestEveryLegalExecutionKeepsTheLaws(t *testing.T) {
+	atLeast(t, 1000)
 	rapid.Check(t, func(t *rapid.T) {
 		root := drawWorld(t)
 		history := ""
@@ -106,6 +132,7 @@ const maxRest = 3
 // that do not stick to their places: what was placed in view of what was to come
 // may be placed anew in view of what came.
 func TestAClusterComesToRest(t *testing.T) {
+	atLeast(t, 1000)
 	rapid.Check(t, func(t *rapid.T) {
 		root := drawWorld(t)
 		for e := range document.All(root, "rsc_colocation") {

@@ -223,6 +223,11 @@ func (w *walk) apply(a *graph.Action, r *status.Resource, bad bool) {
 		if op := a.Attr("CRM_meta_stonith_action"); op != "on" {
 			w.takeDown(a.OnNode)
 		}
+	case a.Operation == "stonith" && a.Kind == graph.PseudoEvent:
+		// The guest went with what held it, in this graph or before.
+		if n := w.c.FindNode(a.OnNode); n.IsGuest() && len(w.where(n.Connection.Launcher)) == 0 {
+			w.emptyNode(a.OnNode)
+		}
 	case a.Operation == "clear_failcount", a.Operation == "cancel", a.Operation == "delete", a.Operation == "lrm_delete":
 		w.clean(a)
 	case a.Operation == "do_shutdown":
@@ -318,7 +323,9 @@ func (w *walk) operate(a *graph.Action, r *status.Resource, bad bool) {
 		w.roles[p] = status.RoleUnpromoted
 	case "stop":
 		delete(w.roles, p)
-		delete(w.unsure, p)
+		if !r.Is(status.IsConnection) { // a connection that failed twice is known from both nodes
+			delete(w.unsure, p)
+		}
 		if len(w.where(r)) == 0 {
 			w.endInside(r)
 		}

@@ -21,7 +21,6 @@ type world struct {
 	inner    []string // names of remote and guest nodes
 	tops     []string // what constraints may name
 	promoted map[string]bool
-	hasSets  bool
 }
 
 // one is true once in n times.

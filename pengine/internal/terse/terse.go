@@ -243,29 +243,7 @@ func (w *writer) ran(args []string) error {
 		return ErrWord
 	}
 	node, rsc, task := args[0], args[1], args[2]
-	st := document.ChildWith(w.status, "node_state", "uname", node)
-	if st == nil {
-		st = document.Add(w.status, "node_state", "id", node, "uname", node)
-	}
-	lrm := document.Child(st, "lrm")
-	if lrm == nil {
-		lrm = document.Add(document.Add(st, "lrm", "id", document.ID(st)), "lrm_resources").Parent()
-	}
-	list := document.Child(lrm, "lrm_resources")
-	h := document.ChildWith(list, "lrm_resource", "id", rsc)
-	if h == nil {
-		h = document.Add(list, "lrm_resource", "id", rsc, "class", "ocf", "provider", "pacemaker", "type", "Dummy")
-		base, _, _ := strings.Cut(rsc, ":")
-		if p := document.ByID(w.resources, "primitive", base); p != nil {
-			for _, a := range []string{"class", "provider", "type"} {
-				if v := document.Get(p, a); v != "" {
-					document.Set(h, a, v)
-				} else if document.Get(p, "class") != "" {
-					document.Unset(h, a)
-				}
-			}
-		}
-	}
+	h := w.history(node, rsc)
 	rc, target, status, interval, id := "0", "", "0", uint(0), ""
 	var rest []string
 	for _, x := range args[3:] {
@@ -330,4 +308,32 @@ func (w *writer) ran(args []string) error {
 		document.Unset(op, "op-digest")
 	}
 	return nil
+}
+
+// history finds or makes the history of a resource on a node.
+func (w *writer) history(node, rsc string) *etree.Element {
+	st := document.ChildWith(w.status, "node_state", "uname", node)
+	if st == nil {
+		st = document.Add(w.status, "node_state", "id", node, "uname", node)
+	}
+	lrm := document.Child(st, "lrm")
+	if lrm == nil {
+		lrm = document.Add(document.Add(st, "lrm", "id", document.ID(st)), "lrm_resources").Parent()
+	}
+	list := document.Child(lrm, "lrm_resources")
+	h := document.ChildWith(list, "lrm_resource", "id", rsc)
+	if h == nil {
+		h = document.Add(list, "lrm_resource", "id", rsc, "class", "ocf", "provider", "pacemaker", "type", "Dummy")
+		base, _, _ := strings.Cut(rsc, ":")
+		if p := document.ByID(w.resources, "primitive", base); p != nil {
+			for _, a := range []string{"class", "provider", "type"} {
+				if v := document.Get(p, a); v != "" {
+					document.Set(h, a, v)
+				} else if document.Get(p, "class") != "" {
+					document.Unset(h, a)
+				}
+			}
+		}
+	}
+	return h
 }
