@@ -52,13 +52,12 @@ func (c *Core) learn() {
 		if latest.Epoch == 0 || c.cfg.Tracking && !c.cfg.AllowDownscale {
 			expected = max(expected, in.Expected)
 		}
-		waits = waits && (in.Epoch != latest.Epoch || in.Flags&(FlagQuorate|FlagWaitForAll) != FlagQuorate)
+		waits = waits && (in.Epoch != latest.Epoch || in.Flags&FlagWaitForAll != 0)
 	}
 	votes, _ := c.nodeVotes()
 	c.inside.full = votes >= c.full
-	if !waits && c.inside.carries(c.tieHere()) {
-		c.wfa = false
-	}
+	// A stale view's word does not end a wait, nor does a member of one skip it.
+	c.wfa = c.cfg.WaitForAll && waits
 	c.expect(expected)
 }
 

@@ -172,9 +172,7 @@ type vote struct {
 // about to break count as quorate until they know; that is when, not where.)
 func (k *checker) voted(n *node, a *cpg.Synced, quorate bool) {
 	if v, known := k.quorate[a.Ring]; known {
-		// With wait_for_all a node that was cut off, and has not counted since,
-		// says what it was, while those who lost quorum meanwhile wait for all.
-		k.expect("members agree on quorum", v.quorate == quorate || n.c.waitForAll, "ring %v: node %d says %v", a.Ring, n.id, quorate)
+		k.expect("members agree on quorum", v.quorate == quorate, "ring %v: node %d says %v", a.Ring, n.id, quorate)
 		return
 	}
 	if quorate {
