@@ -411,33 +411,42 @@ func (s *scheduler) takeIntents() {
 		if unmanaged {
 			r.Set(status.Managed) // as it was then
 		}
-		switch i.Kind {
-		case status.IntentFence:
-			s.fenceOp(i.Node, "", true, i.Reason, i.PriorityDelay)
-		case status.IntentAction:
-			s.opAction(r, graph.OpKey(r.ID, i.Task, i.IntervalMS), i.Task, i.Node, true)
-		case status.IntentStop:
-			r.act(taskStop, i.Node, false)
-		case status.IntentDemote:
-			r.act(taskDemote, i.Node, false)
-		case status.IntentStopOptional:
-			for _, a := range r.findTask(taskStop, i.Node, false) {
-				a.set(optional)
-			}
-		case status.IntentClearFailCount:
-			clear := s.clearFailCount(r, i.Node)
-			if i.AfterRemoteFencing {
-				if n := s.findNode(r.ID); n != nil {
-					order(s.fenceOp(n, "", true, "", false), clear, relFirstImpliesThen)
-				}
-			}
-		case status.IntentDeleteHistory:
-			r.act(taskLRMDelete, i.Node, false)
+		if a := s.takeIntent(i, r); a != nil && i.Offline && !a.is(onDC) {
+			a.clear(runnable)
 		}
 		if unmanaged {
 			r.Clear(status.Managed)
 		}
 	}
+}
+
+// takeIntent gives the action that one demand is for, if any.
+func (s *scheduler) takeIntent(i status.Intent, r *rsc) *action {
+	switch i.Kind {
+	case status.IntentFence:
+		s.fenceOp(i.Node, "", true, i.Reason, i.PriorityDelay)
+	case status.IntentAction:
+		return s.opAction(r, graph.OpKey(r.ID, i.Task, i.IntervalMS), i.Task, i.Node, true)
+	case status.IntentStop:
+		return r.act(taskStop, i.Node, false)
+	case status.IntentDemote:
+		return r.act(taskDemote, i.Node, false)
+	case status.IntentStopOptional:
+		for _, a := range r.findTask(taskStop, i.Node, false) {
+			a.set(optional)
+		}
+	case status.IntentClearFailCount:
+		clear := s.clearFailCount(r, i.Node)
+		if i.AfterRemoteFencing {
+			if n := s.findNode(r.ID); n != nil {
+				order(s.fenceOp(n, "", true, "", false), clear, relFirstImpliesThen)
+			}
+		}
+		return clear
+	case status.IntentDeleteHistory:
+		return r.act(taskLRMDelete, i.Node, false)
+	}
+	return nil
 }
 
 func (s *scheduler) clearFailCount(r *rsc, n *node) *action {

@@ -103,6 +103,14 @@ func (b bundleVariant) assign(prefer *node, stopIfFail bool) *alloc {
 	return nil
 }
 
+// settleHosts notes where containers will be in the end; what was given a place
+// may have lost it.
+func (b *bundle) settleHosts() {
+	for _, rep := range b.replicas {
+		rep.Host = rep.container.node()
+	}
+}
+
 // assignReplica places what goes with a container.
 func (s *scheduler) assignReplica(rep *replica, prefer *node, stopIfFail bool) {
 	if rep.ip != nil {

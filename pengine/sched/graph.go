@@ -34,6 +34,9 @@ func (s *scheduler) makeGraph() {
 		s.graph.Attributes = append(s.graph.Attributes, graph.Attr{Name: "recheck-by", Value: strconv.FormatInt(s.c.RecheckBy.Unix(), 10)})
 	}
 	for _, r := range s.rscs {
+		if r.bundle != nil {
+			r.bundle.settleHosts()
+		}
 		r.v.addToGraph()
 	}
 	if len(s.maintenanceNodes()) > 0 {

@@ -96,7 +96,7 @@ func (r *rsc) banInsufficient() *node {
 	var largest *node
 	any := false
 	places := r.allowed.list()
-	for _, a := range places {
+	for _, a := range hashed(places) {
 		if !a.usable() {
 			continue
 		}

@@ -93,6 +93,9 @@ type Intent struct {
 	// Managed tells whether Rsc was managed when the demand was made; a node in
 	// maintenance takes that away only once the resource is known to run there.
 	Managed bool
+	// Offline tells whether Node could not run anything at that time; a remote
+	// node may come online later, but what was demanded then does not run.
+	Offline bool
 }
 
 // A ParamCheck is a comparison of parameters that has to wait until resources
@@ -196,10 +199,12 @@ func appendOnce(list []string, s string) []string {
 
 func (c *Cluster) intend(i Intent) {
 	i.Managed = i.Rsc != nil && i.Rsc.Is(Managed)
-	switch n := i.Node; i.Kind {
+	n := i.Node
+	i.Offline = n != nil && !n.Online && (!n.IsGuest() || n.RemoteReset)
+	switch i.Kind {
 	case IntentStop:
 		i.Rsc.stopIntended = true
-		if i.Managed && !n.Online && !n.Unclean && (!n.IsGuest() || n.RemoteReset) {
+		if i.Managed && i.Offline && !n.Unclean {
 			defer c.FenceNode(n, "stop is unrunnable", false)
 		}
 	case IntentStopOptional:

@@ -11,9 +11,11 @@ import (
 	"github.com/quorate/quorate/cib/document"
 )
 
-// lastOp finds an operation in the history of a resource on a node, for a
-// migration with its other node; done asks for success.
-func (c *Cluster) lastOp(rsc, task, node, other string, done ExitCode) *etree.Element {
+// onlyOp finds the one operation of a task in the history of a resource on a
+// node, for a migration with its other node; done asks for success. Where there
+// are several, as with recurring monitors, there is none that could be trusted.
+func (c *Cluster) onlyOp(rsc, task, node, other string, done ExitCode) *etree.Element {
+	var only *etree.Element
 	for op := range document.Children(c.History(node, rsc), "lrm_rsc_op") {
 		if document.Get(op, "operation") != task {
 			continue
@@ -22,12 +24,15 @@ func (c *Cluster) lastOp(rsc, task, node, other string, done ExitCode) *etree.El
 			task == "migrate_from" && document.Get(op, "migrate_source") != other) {
 			continue
 		}
-		if done >= 0 && (ExitCode(intAttr(op, "rc-code", 1)) != done || ExecStatus(intAttr(op, "op-status", 4)) != ExecDone) {
+		if only != nil {
 			return nil
 		}
-		return op
+		only = op
 	}
-	return nil
+	if only != nil && done >= 0 && (ExitCode(intAttr(only, "rc-code", 1)) != done || ExecStatus(intAttr(only, "op-status", 4)) != ExecDone) {
+		return nil
+	}
+	return only
 }
 
 // unknownOn tells whether the node's history of the resource says nothing.
@@ -41,7 +46,7 @@ func (h *entry) unknownOn(node string) bool {
 }
 
 func (h *entry) stoppedAfter(node string, op *etree.Element) bool {
-	m := h.c.lastOp(h.r.ID, "monitor", node, "", ExitNotRunning)
+	m := h.c.onlyOp(h.r.ID, "monitor", node, "", ExitNotRunning)
 	return m != nil && NewerOp(m, op) > 0
 }
 
@@ -97,7 +102,7 @@ func (h *entry) migrateToSuccess() {
 	c, r := h.c, h.r
 	sourceNewer := h.changedAfter(source, h.xml)
 	rc, status := ExitOK, ExecPending
-	from := c.lastOp(r.ID, "migrate_from", target, source, -1)
+	from := c.onlyOp(r.ID, "migrate_from", target, source, -1)
 	if from != nil {
 		if sourceNewer {
 			return
@@ -146,7 +151,7 @@ func (h *entry) migrateToFailure() {
 	}
 	r := h.r
 	r.Role = RoleStarted
-	from := h.c.lastOp(r.ID, "migrate_from", target, source, ExitOK)
+	from := h.c.onlyOp(r.ID, "migrate_from", target, source, ExitOK)
 	if !h.unknownOn(target) && !h.newerStateAfterMigrate(target, h.xml, from) {
 		if t := h.c.FindNode(target); t != nil && t.Online {
 			h.c.addRunning(r, t, false)
@@ -163,7 +168,7 @@ func (h *entry) migrateFromFailure() {
 	}
 	r := h.r
 	r.Role = RoleStarted
-	to := h.c.lastOp(r.ID, "migrate_to", source, target, ExitOK)
+	to := h.c.onlyOp(r.ID, "migrate_to", source, target, ExitOK)
 	if !h.unknownOn(source) && !h.newerStateAfterMigrate(source, to, h.xml) {
 		if s := h.c.FindNode(source); s != nil && s.Online {
 			h.c.addRunning(r, s, true)
