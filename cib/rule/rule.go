@@ -4,6 +4,7 @@
 package rule
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -186,10 +187,10 @@ func compare(typ, op, a string, hasA bool, b string, hasB bool) (int, bool) {
 			}
 		}
 	case "number":
-		x, err1 := strconv.ParseFloat(a, 64)
-		y, err2 := strconv.ParseFloat(b, 64)
-		if err1 == nil && err2 == nil {
-			return order(x, y), true
+		if x, ok := number(a); ok {
+			if y, ok := number(b); ok {
+				return order(x, y), true
+			}
 		}
 	case "version":
 		return CompareVersions(a, b), true
@@ -219,6 +220,58 @@ func integer(s string) (int64, bool) {
 	return n, err == nil
 }
 
+// leastNormal is the least positive number of full precision; what is nearer to
+// zero, without being zero, does not count as a number.
+const leastNormal = 0x1p-1022
+
+// number reads the number at the start of a text, as strtod does; what follows
+// does not count.
+func number(s string) (float64, bool) {
+	s = strings.TrimLeft(s, " \t\n\v\f\r")
+	digits := strings.TrimLeft(s, "+-")
+	if len(s)-len(digits) > 1 {
+		return 0, false
+	}
+	sign := s[:len(s)-len(digits)]
+	lower := strings.ToLower(digits)
+	if strings.HasPrefix(lower, "nan") {
+		return math.NaN(), true // which is neither less nor more than anything
+	}
+	if strings.HasPrefix(lower, "inf") {
+		return math.Inf(1 - 2*strings.Count(sign, "-")), true
+	}
+	text := sign + decimal(digits)
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.Abs(f) <= leastNormal && strings.Trim(text, "0.eE") != "" {
+		return 0, false
+	}
+	return f, true
+}
+
+// decimal is the decimal number at the start of a text.
+func decimal(s string) string {
+	skip := func(at int) int {
+		for at < len(s) && s[at] >= '0' && s[at] <= '9' {
+			at++
+		}
+		return at
+	}
+	end := skip(0)
+	if end < len(s) && s[end] == '.' {
+		end = skip(end + 1)
+	}
+	if end < len(s) && (s[end] == 'e' || s[end] == 'E') {
+		from := end + 1
+		if from < len(s) && (s[from] == '+' || s[from] == '-') {
+			from++
+		}
+		if to := skip(from); to > from {
+			end = to
+		}
+	}
+	return s[:end]
+}
+
 func order[T int64 | float64](a, b T) int {
 	switch {
 	case a < b:
@@ -229,20 +282,41 @@ func order[T int64 | float64](a, b T) int {
 	return 0
 }
 
-// CompareVersions orders two version texts number by number.
+// CompareVersions orders two version texts number by number. Numbers that only
+// one has count as 0 in the other, and so does all that is no version, such as a
+// sign.
 func CompareVersions(a, b string) int {
-	x, y := strings.Split(a, "."), strings.Split(b, ".")
-	for i := 0; i < max(len(x), len(y)); i++ {
+	x, y := versionNumbers(a), versionNumbers(b)
+	for i := range max(len(x), len(y)) {
 		var p, q int64
 		if i < len(x) {
-			p, _ = integer(x[i])
+			p = x[i]
 		}
 		if i < len(y) {
-			q, _ = integer(y[i])
+			q = y[i]
 		}
 		if p != q {
 			return order(p, q)
 		}
 	}
 	return 0
+}
+
+// versionNumbers reads the numbers with dots between them at the start of a text.
+func versionNumbers(s string) []int64 {
+	var out []int64
+	for s = strings.TrimLeft(s, " \t\n\v\f\r"); ; s = s[1:] {
+		end := 0
+		for end < len(s) && s[end] >= '0' && s[end] <= '9' {
+			end++
+		}
+		if end == 0 {
+			return out
+		}
+		n, _ := strconv.ParseInt(s[:end], 10, 64) // the largest where it is too large
+		out = append(out, n)
+		if s = s[end:]; s == "" || s[0] != '.' {
+			return out
+		}
+	}
 }

@@ -29,6 +29,14 @@ func TestConditions(t *testing.T) {
 		`<expression id="e" attribute="v" operation="gt" value="1.9" type="version"/>`:                                                                        true,
 		`<expression id="e" attribute="site" operation="eq" value="where" value-source="meta"/>`:                                                              true,
 		`<expression id="e" attribute="n" operation="eq" value="port" value-source="param" type="number"/>`:                                                   true,
+		`<expression id="e" attribute="n" operation="eq" value=" 1e1x" type="number"/>`:                                                                       true, // what follows a number does not count
+		`<expression id="e" attribute="n" operation="lt" value="INFINITY" type="number"/>`:                                                                    true,
+		`<expression id="e" attribute="n" operation="gt" value="-inf" type="number"/>`:                                                                        true,
+		`<expression id="e" attribute="n" operation="eq" value="NaN" type="number"/>`:                                                                         true,
+		`<expression id="e" attribute="n" operation="lt" value="--1" type="number"/>`:                                                                         false, // compared as texts
+		`<expression id="e" attribute="n" operation="gt" value="-1.5e-2e" type="number"/>`:                                                                    true,
+		`<expression id="e" attribute="n" operation="gt" value="09e999" type="number"/>`:                                                                      true, // no number is so large
+		`<expression id="e" attribute="n" operation="lt" value="1e-999" type="number"/>`:                                                                      true, // nor so small
 		`<expression id="e" attribute="%1" operation="eq" value="10"/>`:                                                                                       true,
 		`<expression attribute="n" operation="eq" value="10"/>`:                                                                                               false, // no id
 		`<rsc_expression id="e" class="ocf" type="Dummy"/>`:                                                                                                   true,
@@ -88,7 +96,7 @@ func TestCompareVersions(t *testing.T) {
 	for _, c := range []struct {
 		a, b string
 		want int
-	}{{"3.16.0", "3.9.9", 1}, {"1.0", "1.0.0", 0}, {"1", "2", -1}, {"3.20", "3.20.1", -1}} {
+	}{{"3.16.0", "3.9.9", 1}, {"1.0", "1.0.0", 0}, {"1", "2", -1}, {"3.20", "3.20.1", -1}, {"2", "-1", 1}, {"", "-1", 0}, {" 1.2x", "1.2", 0}, {"1.", "1.x", 0}, {"1.2-3", "1.2.1", -1}} {
 		if got := rule.CompareVersions(c.a, c.b); got != c.want {
 			t.Errorf("%s, %s: %d", c.a, c.b, got)
 		}
