@@ -80,7 +80,7 @@ func TestMutations(t *testing.T) {
 		t.Skipf("no crm_simulate to compare with: %v", err)
 	}
 	bases := readBases(t)
-	h := &hunt{real: real, bases: bases, keep: os.Getenv("QUORATE_KEEP"), tmp: scratch(t), differ: map[string]int{}}
+	h := &hunt{real: real, bases: bases, keep: os.Getenv("QUORATE_KEEP"), tmp: scratch(t), differ: map[string]int{}, most: int(number("QUORATE_CHANGES", mutate.DefaultSteps))} //nolint:gosec // a small number
 	count, first := number("QUORATE_MUTATIONS", defaultMutations), number("QUORATE_FIRST_SEED", 1)
 	seeds := make(chan uint64)
 	var group sync.WaitGroup
@@ -155,6 +155,7 @@ func readBases(t *testing.T) []*base {
 type hunt struct {
 	real, keep, tmp string
 	bases           []*base
+	most            int // changes of one state
 
 	mu      sync.Mutex // guards what follows
 	tried   int        // states that both programs took
@@ -177,7 +178,7 @@ func (h *hunt) state(seed uint64, keep []bool) (*etree.Element, []mutate.Change)
 	if err != nil {
 		panic(err) // it was read before
 	}
-	return root, mutate.Mutate(root, seed, b.now, keep)
+	return root, mutate.Mutate(root, seed, h.most, b.now, keep)
 }
 
 // try compares the outcomes of one seed.
@@ -199,6 +200,8 @@ func (h *hunt) try(seed uint64, worker int) {
 		h.refused++
 	case want.code < 0 || want.code >= 128:
 		h.crashed++
+		h.lines = append(h.lines, fmt.Sprintf("crashed: seed %d of %s: %v\n", seed, h.base(seed).Name, changes))
+		h.save("crash-"+strconv.FormatUint(seed, 10)+".xml", document.Format(root))
 	default:
 		h.tried++
 		for _, k := range wrong {
@@ -321,8 +324,8 @@ func (h *hunt) runOurs(b *base, file string, worker int) outcome {
 // shrink leaves out changes while there is still a difference, and notes what is
 // left.
 func (h *hunt) shrink(seed uint64, changes []mutate.Change, want, got outcome, wrong []string, worker int) {
-	keep := []bool{true, true, true, true}
-	for i := range mutate.MaxSteps {
+	keep := slices.Repeat([]bool{true}, h.most)
+	for i := range keep {
 		keep[i] = false
 		root, less := h.state(seed, keep)
 		if len(less) == len(changes) {
@@ -348,13 +351,20 @@ func (h *hunt) shrink(seed uint64, changes []mutate.Change, want, got outcome, w
 	h.mu.Lock()
 	h.lines = append(h.lines, head)
 	h.mu.Unlock()
-	if h.keep != "" {
-		name := filepath.Join(h.keep, strconv.FormatUint(seed, 10))
-		for ext, data := range map[string][]byte{".xml": document.Format(root), ".txt": b.Bytes(), ".want": []byte(want.text), ".got": []byte(got.text)} {
-			if err := os.WriteFile(name+ext, data, 0o600); err != nil {
-				panic(err)
-			}
-		}
+	name := strconv.FormatUint(seed, 10)
+	h.save(name+".xml", document.Format(root))
+	h.save(name+".txt", b.Bytes())
+	h.save(name+".want", []byte(want.text))
+	h.save(name+".got", []byte(got.text))
+}
+
+// save keeps a file for whoever looks into what was found.
+func (h *hunt) save(name string, data []byte) {
+	if h.keep == "" {
+		return
+	}
+	if err := os.WriteFile(filepath.Join(h.keep, name), data, 0o600); err != nil {
+		panic(err)
 	}
 }
 

@@ -16,8 +16,8 @@ import (
 	"github.com/quorate/quorate/cib/document"
 )
 
-// MaxSteps is the most changes that one seed makes.
-const MaxSteps = 4
+// DefaultSteps is how many changes a seed makes at most, as a rule.
+const DefaultSteps = 4
 
 // maxTries bounds how many kinds of change are tried until one fits.
 const maxTries = 40
@@ -43,13 +43,14 @@ type Change struct {
 
 func (c Change) String() string { return c.Kind + " " + c.What }
 
-// Mutate changes the document as the seed says, of which now is the time. Where
-// keep is not nil, only the steps that it holds true for are taken.
-func Mutate(root *etree.Element, seed uint64, now time.Time, keep []bool) []Change {
+// Mutate changes the document as the seed says, in one to most steps; now is the
+// time of the state. Where keep is not nil, only the steps that it holds true
+// for are taken.
+func Mutate(root *etree.Element, seed uint64, most int, now time.Time, keep []bool) []Change {
 	first := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // repeatable on purpose
 	kinds := Kinds()
 	var out []Change
-	for i := range 1 + first.IntN(MaxSteps) {
+	for i := range 1 + first.IntN(most) {
 		if keep != nil && (i >= len(keep) || !keep[i]) {
 			continue
 		}

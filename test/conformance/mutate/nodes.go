@@ -135,10 +135,11 @@ var stateKinds = []Kind{
 	}},
 	{"node-state-dropped", func(s *state) string { return remove(pick(s, s.nodeStates())) }},
 	{"node-history-dropped", func(s *state) string {
-		if n := pick(s, s.nodeStates()); n != nil {
-			return remove(document.Child(n, "lrm")) + " " + document.Get(n, "uname")
+		n := pick(s, s.nodeStates())
+		if remove(document.Child(n, "lrm")) == "" {
+			return ""
 		}
-		return ""
+		return document.Get(n, "uname")
 	}},
 	{"node-attributes-dropped", func(s *state) string {
 		if n := pick(s, s.nodeStates()); n != nil {
