@@ -52,8 +52,9 @@ type Cluster struct {
 	statusXML               *etree.Element
 	stopNeeded              []*Resource
 	histories               map[string]map[string]*etree.Element // lrm_resource by node name and id
-	restarts                map[*etree.Element]bool              // entries that count as made with other parameters
-	named                   map[string][]*Resource               // by id and by name in the history, in order
+	digests                 map[digestKey]*Digest
+	restarts                map[*etree.Element]bool // entries that count as made with other parameters
+	named                   map[string][]*Resource  // by id and by name in the history, in order
 }
 
 // A Ticket is the state of a geo cluster's ticket.

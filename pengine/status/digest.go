@@ -12,6 +12,7 @@ import (
 	"github.com/quorate/quorate/cib/document"
 	"github.com/quorate/quorate/cib/opdigest"
 	"github.com/quorate/quorate/cib/rule"
+	"github.com/quorate/quorate/transition/graph"
 )
 
 // DigestMatch is how recorded parameters compare with the present ones.
@@ -28,15 +29,20 @@ const (
 // A Digest is what an operation's parameters come to.
 type Digest struct {
 	Result               DigestMatch
-	Params               map[string]string // that count
 	All, Restart, Secure string
-	restart              bool // op parameters exist that make a restart needed
+	restart              bool // Restart was computed
+}
+
+// digestKey is what digests are kept by.
+type digestKey struct {
+	node *Node
+	op   string
 }
 
 // digest computes the digests of an operation; op is its history entry, nil where
 // there is none.
 func (c *Cluster) digest(r *Resource, n *Node, task string, intervalMS uint, op *etree.Element, secure bool) *Digest {
-	d := &Digest{Params: map[string]string{}}
+	d, all := &Digest{}, map[string]string{}
 	add := func(m map[string]string, meta bool) {
 		for k, v := range m { // any order: names that become one are no parameters
 			if meta {
@@ -45,31 +51,33 @@ func (c *Cluster) digest(r *Resource, n *Node, task string, intervalMS uint, op 
 				}
 				k = opdigest.MetaName(k)
 			}
-			if _, has := d.Params[k]; !has {
-				d.Params[k] = v
+			if _, has := all[k]; !has {
+				all[k] = v
 			}
 		}
 	}
 	if addr := c.BundleAddress(r); addr != "" {
-		d.Params["addr"] = addr
+		all["addr"] = addr
 	}
 	params := c.Params(r, n)
 	add(params, false)
 	config := r.Operation(task, intervalMS, true)
 	own := c.OpParams(config, n)
-	d.restart = intervalMS == 0 && len(own) > 0
+	if intervalMS == 0 && len(own) > 0 {
+		d.Result = DigestRestart // of these, the operation has to know
+	}
 	add(own, false)
 	add(c.OpMeta(r, n, task, intervalMS, config), true)
-	d.Params = opdigest.Filter(d.Params)
-	d.All = opdigest.Sum(d.Params)
+	all = opdigest.Filter(all)
+	d.All = opdigest.Sum(all)
 	if secure {
-		d.Secure = c.secureDigest(r, op, d.Params, params)
+		d.Secure = c.secureDigest(r, op, all, params)
 	}
-	if _, has := c.RestartDigest(op); has {
+	if _, d.restart = c.RestartDigest(op); d.restart {
 		if names, has := document.Lookup(op, "op-force-restart"); has {
-			d.Restart = opdigest.Only(d.Params, strings.Split(names, " "))
+			d.Restart = opdigest.Only(all, strings.Split(names, " "))
 		} else {
-			d.Restart = opdigest.Sum(d.Params)
+			d.Restart = opdigest.Sum(all)
 		}
 	}
 	return d
@@ -121,21 +129,31 @@ func (c *Cluster) RestartDigest(op *etree.Element) (string, bool) {
 }
 
 // CompareDigest compares the parameters of a history entry with the present
-// ones.
+// ones. Like Pacemaker it computes the digests of an operation once, by the first
+// entry that it meets: what a later one of the same operation says of parameters
+// to leave out does not count, nor does its digest for restarts where the first
+// had none.
 func (c *Cluster) CompareDigest(r *Resource, op *etree.Element, n *Node) *Digest {
-	intervalMS := uintAttr(op, "interval")
-	d := c.digest(r, n, document.Get(op, "operation"), intervalMS, op, c.Sanitized)
-	restart, _ := c.RestartDigest(op)
+	task, intervalMS := document.Get(op, "operation"), uintAttr(op, "interval")
+	key := digestKey{n, graph.OpKey(r.ID, task, intervalMS)}
+	d := c.digests[key]
+	if d == nil {
+		d = c.digest(r, n, task, intervalMS, op, c.Sanitized)
+		if c.digests == nil {
+			c.digests = map[digestKey]*Digest{}
+		}
+		c.digests[key] = d
+	}
+	restart, hasRestart := c.RestartDigest(op)
 	all, hasAll := document.Lookup(op, "op-digest")
 	switch {
-	case restart != d.Restart:
+	case d.restart && hasRestart && restart != d.Restart:
 		d.Result = DigestRestart
 	case !hasAll:
 		d.Result = DigestUnknown
 	case all == d.All:
 		d.Result = DigestSame
-	case d.restart && intervalMS == 0:
-		d.Result = DigestRestart
+	case d.Result == DigestRestart && intervalMS == 0:
 	default:
 		d.Result = DigestChanged
 	}
