@@ -298,8 +298,7 @@ func (h *hunt) runReal(b *base, file string, worker int) outcome {
 		cmd.Env = append(os.Environ(), "TZ=UTC", "LC_ALL=C", "LANGUAGE=C")
 		cmd.Stdout, cmd.Stderr = out, out
 		err := cmd.Run()
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
+		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 			return exit.ExitCode()
 		} else if err != nil {
 			return -1

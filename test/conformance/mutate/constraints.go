@@ -155,8 +155,8 @@ func changeConstraint(s *state) string {
 	sets := document.Child(c, "resource_set") != nil
 	switch c.Tag {
 	case "rsc_location":
-		name, value = s.oneOf("role", "resource-discovery"), ""
-		if value = s.role(); name == "resource-discovery" {
+		name, value = s.oneOf("role", "resource-discovery"), s.role()
+		if name == "resource-discovery" {
 			value = s.oneOf("always", "never", "exclusive")
 		}
 		if name == "role" && document.Child(c, "rule") != nil {
