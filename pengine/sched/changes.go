@@ -25,7 +25,7 @@ type Change struct {
 
 // result gathers the outcome.
 func (s *scheduler) result() *Result {
-	r := &Result{Cluster: s.c, Graph: s.graph, Scores: s.scores, RecheckBy: s.c.RecheckBy, Errors: s.c.Errors, Warnings: s.c.Warnings, s: s}
+	r := &Result{Cluster: s.c, Graph: s.graph, Scores: s.scores, Notes: s.notes, RecheckBy: s.c.RecheckBy, Errors: s.c.Errors, Warnings: s.c.Warnings, s: s}
 	for _, a := range slices.Backward(s.actions) {
 
 		if a.rsc != nil || a.is(optional) {

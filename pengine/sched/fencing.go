@@ -52,33 +52,18 @@ func (s *scheduler) fenceOp(n *node, op string, isOptional bool, reason string, 
 
 // unfencingDigests notes the devices' parameters; true where they changed.
 func (s *scheduler) unfencingDigests(a *action, n *node) bool {
-	devices := unfencingDevices(s.rscs, nil)
 	changed := false
 	var all, secure strings.Builder
-	for _, d := range slices.Backward(devices) {
-
-		agent := d.Meta["type"]
-		digest := s.c.FencingDigest(d.Resource, agent, n)
-		changed = changed || digest.Result == status.DigestChanged
-		all.WriteString(d.ID + ":" + agent + ":" + digest.All + ",")
-		secure.WriteString(d.ID + ":" + agent + ":" + digest.Secure + ",")
+	for _, r := range s.c.UnfencingDevices() {
+		d := s.c.UnfencingDigest(r, n)
+		changed = changed || d.Result == status.DigestChanged
+		all.WriteString(d.Summary + ",")
+		secure.WriteString(d.SecureSummary + ",")
+		s.showNotes(d.Notes...)
 	}
 	a.meta.set("digests-all", all.String())
 	a.meta.set("digests-secure", secure.String())
 	return changed
-}
-
-func unfencingDevices(list, out []*rsc) []*rsc {
-	for _, r := range list {
-		switch {
-		case len(r.children) > 0:
-			out = unfencingDevices(r.children, out)
-		case !r.Is(status.FenceDevice):
-		case r.Is(status.NeedsUnfencing) || strings.EqualFold(r.Meta["provides"], "unfencing"):
-			out = append(out, r)
-		}
-	}
-	return out
 }
 
 // priorityDelay is the seconds by which fencing of the node waits, for that the

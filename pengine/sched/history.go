@@ -124,6 +124,7 @@ func (r *rsc) checkConfig(n *node, op *etree.Element) bool {
 	d := s.c.CompareDigest(r.Resource, op, n)
 	if s.c.Sanitized && d.Result != status.DigestSame {
 		if secure, has := document.Lookup(op, "op-secure-digest"); has && d.Secure == secure {
+			s.showNotes(r.privateNote(task, interval, n, document.Get(op, "transition-magic")))
 			return false
 		}
 	}

@@ -4,7 +4,9 @@
 package sched
 
 import (
+	"fmt"
 	"maps"
+	"strings"
 
 	"github.com/quorate/quorate/pengine/status"
 )
@@ -13,6 +15,7 @@ import (
 type Line struct {
 	// Where names the step that made the score, in Pacemaker's words.
 	Where    string
+	Text     string // of a note
 	Resource string
 	Node     string // or "none"
 	Score    score
@@ -29,7 +32,51 @@ const (
 	LinePromotion
 	LineCapacity
 	LineUtilization
+	LineNote // of what is not shown otherwise
 )
+
+func (s *scheduler) showNotes(notes ...string) {
+	if !s.in.Scores && !s.in.Utilization {
+		return
+	}
+	for _, n := range notes {
+		s.scores = append(s.scores, Line{Kind: LineNote, Text: n})
+	}
+}
+
+// privateNote tells of a resource whose private parameters are missing or
+// changed.
+func (r *rsc) privateNote(task string, intervalMS uint, n *node, magic string) string {
+	return fmt.Sprintf("Only 'private' parameters to %s-interval %s for %s on %s changed: %s",
+		readable(intervalMS), task, r.ID, n.Name, magic)
+}
+
+// readable writes an interval as Pacemaker does.
+func readable(ms uint) string {
+	if ms == 0 {
+		return "0s"
+	}
+	var b strings.Builder
+	for _, unit := range []struct {
+		ms   uint
+		name string
+	}{{24 * 60 * 60 * 1000, "d"}, {60 * 60 * 1000, "h"}, {60 * 1000, "m"}} {
+		if n := ms / unit.ms; n > 0 {
+			fmt.Fprintf(&b, "%d%s", n, unit.name)
+			ms %= unit.ms
+		}
+	}
+	switch {
+	case ms == 0:
+	case ms < 1000:
+		fmt.Fprintf(&b, "%dms", ms)
+	case ms%1000 == 0:
+		fmt.Fprintf(&b, "%ds", ms/1000)
+	default:
+		fmt.Fprintf(&b, "%d.%03ds", ms/1000, ms%1000)
+	}
+	return b.String()
+}
 
 func (s *scheduler) showScores(r *rsc, where string) {
 	if !s.in.Scores || r.Is(status.Removed) {

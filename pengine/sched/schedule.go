@@ -33,6 +33,7 @@ type Result struct {
 	Graph   *graph.Graph
 	Changes []Change // what is done to nodes and resources, in words
 	Scores  []Line   // where asked for
+	Notes   []string // of changed fence devices, from reading the state
 	Dot     []DotNode
 	Fence   []string // names of the nodes that are fenced
 	// RecheckBy is when the outcome would change by itself, zero for never.
@@ -48,7 +49,9 @@ func Schedule(in Input) (*Result, error) {
 		return nil, err
 	}
 	s := newScheduler(c, in)
+	s.notes = c.UnfencingNotes()
 	s.takeIntents()
+	s.scores = nil // s.notes has them
 	s.applyHealth()
 	s.unpackConstraints()
 	s.applyNodeCriteria()

@@ -35,6 +35,7 @@ type scheduler struct {
 	orderings  []*ordering         // to be applied to actions
 	locations  []*location         // in the order of unpacking
 	scores     []Line
+	notes      []string
 	graph      *graph.Graph
 	attrs      attrSet // of the action that is being written
 

@@ -144,7 +144,18 @@ func (s *simulation) run(rep *Report) error {
 // unpack reads the state at the time that counts.
 func (s *simulation) unpack() (*status.Cluster, error) {
 	s.effective()
-	return status.Unpack(s.cib, status.Settings{Now: s.now, Sanitized: s.Sanitized})
+	c, err := status.Unpack(s.cib, status.Settings{Now: s.now, Sanitized: s.Sanitized})
+	if err == nil {
+		s.notes(c.UnfencingNotes())
+	}
+	return c, err
+}
+
+// notes tells what reading the state brought up.
+func (s *simulation) notes(list []string) {
+	for _, n := range list {
+		s.info(n)
+	}
 }
 
 // effective finds the time that counts: the user's, else the one in the
@@ -228,6 +239,9 @@ func (s *simulation) schedule(rep *Report) error {
 		return err
 	}
 	rep.Result = res
+	if s.Inject.Any() { // else they have been told
+		s.notes(res.Notes)
+	}
 	if s.Scores || s.Utilization {
 		s.scores(res.Scores)
 	}
@@ -267,6 +281,10 @@ func (s *simulation) scores(lines []sched.Line) {
 func (s *simulation) items(lines []sched.Line) {
 	kinds := newOrder(s.cib)
 	for _, l := range lines {
+		if l.Kind == sched.LineNote {
+			s.info(l.Text)
+			continue
+		}
 		s.out.Item(scoreLine{l, kinds})
 	}
 }

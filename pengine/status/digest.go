@@ -159,19 +159,3 @@ func (c *Cluster) CompareDigest(r *Resource, op *etree.Element, n *Node) *Digest
 	}
 	return d
 }
-
-// FencingDigest compares a fence device's parameters with those with which the
-// node was unfenced.
-func (c *Cluster) FencingDigest(r *Resource, agent string, n *Node) *Digest {
-	d := c.digest(r, n, "stonith-on", 0, nil, true)
-	d.Result = DigestChanged
-	summary, has := n.Attrs["#digests-all"]
-	secure := n.Attrs["#digests-secure"]
-	switch {
-	case !has:
-		d.Result = DigestUnknown
-	case strings.Contains(summary, r.ID+":"+agent+":"+d.All), strings.Contains(secure, r.ID+":"+agent+":"+d.Secure):
-		d.Result = DigestSame
-	}
-	return d
-}

@@ -22,7 +22,7 @@ import (
 var epochs = regexp.MustCompile(`\b(?:17[1-9]|18[0-9]|2[0-9]{2})[0-9]{7}\b`)
 
 // TestRuns shows what command lines (run ARGS…) print; STATE is
-// testdata/state.xml, DIR a folder of which the content is printed after the
+// testdata/state.xml, PRIVATE a state without private parameters, DIR a folder of which the content is printed after the
 // answer (with "files") and kept for the next commands, and the input of the
 // command is standard input.
 func TestRuns(t *testing.T) {
@@ -31,6 +31,7 @@ func TestRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	private := filepath.Join(filepath.Dir(state), "private.xml")
 	dir := t.TempDir()
 	datadriven.RunTest(t, "testdata/runs", func(t *testing.T, d *datadriven.TestData) string {
 		var args []string
@@ -41,7 +42,7 @@ func TestRuns(t *testing.T) {
 				files = true
 				continue
 			}
-			args = append(args, strings.NewReplacer("STATE", state, "DIR", dir).Replace(word))
+			args = append(args, strings.NewReplacer("STATE", state, "PRIVATE", private, "DIR", dir).Replace(word))
 		}
 		var stdin []byte
 		if d.Cmd == "piped" {
