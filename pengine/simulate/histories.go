@@ -19,11 +19,12 @@ type histories struct {
 	nodes map[string]*nodeHistory // by name
 }
 
-// A nodeHistory is the state of a node with its resource histories by id; nil
-// where several have the id.
+// A nodeHistory is the state of a node with its resource histories by id. Where
+// several have an id, what is recorded goes into the first one.
 type nodeHistory struct {
 	state *etree.Element
 	of    map[string]*etree.Element
+	twins map[string]bool // ids that several have
 }
 
 // node gives a node's state, making it where there is none.
@@ -40,29 +41,61 @@ func (h *histories) node(name, uuid string) *nodeHistory {
 }
 
 func newNodeHistory(state *etree.Element) *nodeHistory {
-	n := &nodeHistory{state: state, of: map[string]*etree.Element{}}
+	n := &nodeHistory{state: state, of: map[string]*etree.Element{}, twins: map[string]bool{}}
 	for e := range document.All(state, "lrm_resource") {
 		id := document.ID(e)
-		if _, has := n.of[id]; has {
-			e = nil // of several, none is the right one
+		if n.of[id] == nil {
+			n.of[id] = e
+		} else {
+			n.twins[id] = true
 		}
-		n.of[id] = e
 	}
 	return n
+}
+
+// mergeTwins copies operations into the first history with the same id, as the
+// CIB does when it takes a state in which several have one.
+func mergeTwins(state *etree.Element) {
+	first := map[string]*etree.Element{}
+	for e := range document.All(state, "lrm_resource") {
+		id := document.ID(e)
+		if into := first[id]; into != nil {
+			merge(into, e)
+		} else {
+			first[id] = e
+		}
+	}
+}
+
+func merge(into, from *etree.Element) {
+	for op := range document.Children(from, "lrm_rsc_op") {
+		if same := document.ChildWith(into, "lrm_rsc_op", "id", document.ID(op)); same != nil {
+			for _, a := range op.Attr {
+				document.Set(same, a.FullKey(), a.Value)
+			}
+			continue
+		}
+		into.AddChild(op.Copy())
+	}
 }
 
 // drop forgets all histories of the node.
 func (n *nodeHistory) drop(cib *etree.Element) {
 	dropHistory(cib, n.state)
 	clear(n.of)
+	clear(n.twins)
 }
 
-// resource gives the history of a resource, making it where there is none.
-func (n *nodeHistory) resource(name string, p *graph.Primitive) *etree.Element {
+// resource gives the history of a resource, making it where there is none, and
+// the number of the next call in it.
+func (n *nodeHistory) resource(name string, p *graph.Primitive) (history *etree.Element, call int) {
 	for _, id := range []string{name, p.ID} {
-		if e := n.of[id]; e != nil {
-			return e
+		if e := n.of[id]; e != nil && !n.twins[id] {
+			return e, nextCall(e)
 		}
+	}
+	if e := n.of[p.ID]; e != nil {
+		return e, 1 // as if it were new
 	}
 	lrm := document.Child(n.state, "lrm")
 	if lrm == nil {
@@ -76,13 +109,8 @@ func (n *nodeHistory) resource(name string, p *graph.Primitive) *etree.Element {
 	if p.Provider == "" {
 		attrs = []string{"id", p.ID, "class", p.Class, "type", p.Type}
 	}
-	e := document.Add(list, "lrm_resource", attrs...)
-	if _, has := n.of[p.ID]; has {
-		n.of[p.ID] = nil
-	} else {
-		n.of[p.ID] = e
-	}
-	return e
+	n.of[p.ID] = document.Add(list, "lrm_resource", attrs...)
+	return n.of[p.ID], 1
 }
 
 func nextCall(h *etree.Element) int {

@@ -208,9 +208,9 @@ func (j *injector) op(spec string) error {
 	}
 	fatal := task == "stop" || task == "start" && j.c.Options.StartFailureIsFatal
 	j.failure(n, rsc, task, interval, rc, fatal)
-	h := newNodeHistory(n).resource(rsc, &graph.Primitive{ID: rsc, Class: document.Get(r.XML, "class"), Provider: document.Get(r.XML, "provider"), Type: document.Get(r.XML, "type")})
+	h, call := newNodeHistory(n).resource(rsc, &graph.Primitive{ID: rsc, Class: document.Get(r.XML, "class"), Provider: document.Get(r.XML, "provider"), Type: document.Get(r.XML, "type")})
 	Record(h, Op{
-		Resource: document.ID(h), Task: task, IntervalMS: interval, RC: rc, CallID: nextCall(h), Node: node, At: j.now,
+		Resource: document.ID(h), Task: task, IntervalMS: interval, RC: rc, CallID: call, Node: node, At: j.now,
 		Reason: "Simulated action result",
 	})
 	updated(j.cib)

@@ -27,6 +27,7 @@ func NodeState(cib *etree.Element, name, uuid string) *etree.Element {
 		st = document.Add(cib, "status")
 	}
 	if n := document.ChildWith(st, "node_state", "uname", name); n != nil {
+		mergeTwins(n)
 		return n
 	}
 	if uuid == "" {

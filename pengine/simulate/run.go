@@ -151,7 +151,7 @@ func (r *Run) operate(a *graph.Action) {
 	target, _ := strconv.Atoi(a.Attr("CRM_meta_op_target_rc"))
 	interval, _ := strconv.ParseUint(a.Attr("CRM_meta_interval"), 10, 32)
 	n := r.history.node(a.OnNode, uuid)
-	h := n.resource(name, p)
+	h, call := n.resource(name, p)
 	r.tell(agentAction{name, a.Operation, a.OnNode, uint(interval)})
 	rc := target
 	if code, who, ok := r.failure(a, name, uint(interval)); ok {
@@ -164,7 +164,7 @@ func (r *Run) operate(a *graph.Action) {
 		j.failure(n.state, who, a.Operation, uint(interval), rc, fatal)
 	}
 	Record(h, Op{
-		Resource: p.ID, Task: a.Operation, IntervalMS: uint(interval), RC: rc, TargetRC: target, CallID: nextCall(h),
+		Resource: p.ID, Task: a.Operation, IntervalMS: uint(interval), RC: rc, TargetRC: target, CallID: call,
 		Node: a.OnNode, Params: parameters(a), At: r.Now, Reason: "User-injected result",
 	})
 	updated(r.CIB)
