@@ -4,30 +4,18 @@
 package mutants
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/beevik/etree"
-
 	"github.com/quorate/quorate/cib/document"
-	"github.com/quorate/quorate/internal/cli"
-	"github.com/quorate/quorate/internal/cli/simulate"
 	"github.com/quorate/quorate/internal/iso8601"
 	"github.com/quorate/quorate/test/conformance/mutate"
-	"github.com/quorate/quorate/test/conformance/view"
 )
 
 // corpusDir is where the conformance corpus lies beside the module, if at all.
@@ -64,13 +52,6 @@ type base struct {
 	now  time.Time
 }
 
-// An outcome is what one program made of a state.
-type outcome struct {
-	code  int
-	parts map[string][]string
-	text  string
-}
-
 func TestMutations(t *testing.T) {
 	real := os.Getenv("QUORATE_REAL_SIMULATE")
 	if real == "" {
@@ -79,8 +60,10 @@ func TestMutations(t *testing.T) {
 	if _, err := os.Stat(real); err != nil {
 		t.Skipf("no crm_simulate to compare with: %v", err)
 	}
-	bases := readBases(t)
-	h := &hunt{real: real, bases: bases, keep: os.Getenv("QUORATE_KEEP"), tmp: scratch(t), differ: map[string]int{}, most: int(number("QUORATE_CHANGES", mutate.DefaultSteps))} //nolint:gosec // a small number
+	h := &hunt{
+		real: program(real), ours: ours, bases: readBases(t), keep: os.Getenv("QUORATE_KEEP"), tmp: scratch(t), differ: map[string]int{},
+		most: int(number("QUORATE_CHANGES", mutate.DefaultSteps)), rounds: int(number("QUORATE_ROUNDS", 1)), //nolint:gosec // small numbers
+	}
 	count, first := number("QUORATE_MUTATIONS", defaultMutations), number("QUORATE_FIRST_SEED", 1)
 	seeds := make(chan uint64)
 	var group sync.WaitGroup
@@ -149,222 +132,6 @@ func readBases(t *testing.T) []*base {
 		}
 	}
 	return out
-}
-
-// A hunt looks for differences.
-type hunt struct {
-	real, keep, tmp string
-	bases           []*base
-	most            int // changes of one state
-
-	mu      sync.Mutex // guards what follows
-	tried   int        // states that both programs took
-	equal   int        // in decisions and graph
-	all     int        // in everything
-	refused int
-	lenient int // refused by the real one only
-	crashed int
-	varying int
-	differ  map[string]int
-	lines   []string
-}
-
-func (h *hunt) base(seed uint64) *base { return h.bases[seed%uint64(len(h.bases))] }
-
-// state makes the state of a seed.
-func (h *hunt) state(seed uint64, keep []bool) (*etree.Element, []mutate.Change) {
-	b := h.base(seed)
-	root, err := document.Parse(b.text)
-	if err != nil {
-		panic(err) // it was read before
-	}
-	return root, mutate.Mutate(root, seed, h.most, b.now, keep)
-}
-
-// try compares the outcomes of one seed.
-func (h *hunt) try(seed uint64, worker int) {
-	root, changes := h.state(seed, nil)
-	want, got, wrong := h.compare(seed, root, worker)
-	if len(wrong) > 0 {
-		again := h.runReal(h.base(seed), h.file(root, worker), worker)
-		if len(differences(want, again)) > 0 {
-			h.mu.Lock()
-			h.varying++
-			h.mu.Unlock()
-			return
-		}
-	}
-	h.mu.Lock()
-	switch {
-	case want.code == codeInvalid:
-		h.refused++
-	case want.code < 0 || want.code >= 128:
-		h.crashed++
-		h.lines = append(h.lines, fmt.Sprintf("crashed: seed %d of %s: %v\n", seed, h.base(seed).Name, changes))
-		h.save("crash-"+strconv.FormatUint(seed, 10)+".xml", document.Format(root))
-	default:
-		h.tried++
-		for _, k := range wrong {
-			h.differ[k]++
-		}
-		if len(wrong) == 0 {
-			h.all++
-		}
-		if !slices.ContainsFunc(wrong, func(k string) bool { return k != "summary" && k != "scores" }) {
-			h.equal++
-		}
-	}
-	h.mu.Unlock()
-	if len(wrong) > 0 {
-		h.shrink(seed, changes, want, got, wrong, worker)
-	}
-}
-
-// codeInvalid is the real program's exit code for what its schemas refuse.
-const codeInvalid = 78
-
-// compare runs both programs. It says nothing of states that the real one does
-// not take.
-func (h *hunt) compare(seed uint64, root *etree.Element, worker int) (want, got outcome, wrong []string) {
-	b := h.base(seed)
-	file := h.file(root, worker)
-	want = h.runReal(b, file, worker)
-	if want.code < 0 || want.code >= 128 {
-		return want, got, nil
-	}
-	got = h.runOurs(b, file, worker)
-	if want.code == codeInvalid {
-		if got.code != codeInvalid {
-			h.mu.Lock()
-			h.lenient++
-			h.mu.Unlock()
-		}
-		return want, got, nil
-	}
-	return want, got, differences(want, got)
-}
-
-func differences(want, got outcome) []string {
-	var out []string
-	for _, k := range kinds {
-		if !slices.Equal(want.parts[k], got.parts[k]) {
-			out = append(out, k)
-		}
-	}
-	return out
-}
-
-func (h *hunt) file(root *etree.Element, worker int) string {
-	path := filepath.Join(h.tmp, fmt.Sprintf("%d.xml", worker))
-	if err := os.WriteFile(path, document.Format(root), 0o600); err != nil {
-		panic(err)
-	}
-	return path
-}
-
-// files are where a worker's program writes its graphs.
-func (h *hunt) files(worker int) (dot, exp string) {
-	return filepath.Join(h.tmp, fmt.Sprintf("%d.dot", worker)), filepath.Join(h.tmp, fmt.Sprintf("%d.exp", worker))
-}
-
-// run gives a state to a program, which gets the arguments and gives its exit
-// code.
-func (h *hunt) run(b *base, file string, worker int, program func(args []string, out *bytes.Buffer) int) outcome {
-	dot, exp := h.files(worker)
-	_, _ = os.Remove(dot), os.Remove(exp)
-	args := []string{"-x", file, "-S", "-s", "-D", dot, "-G", exp}
-	if b.date != "" {
-		args = append(args, "-t", b.date)
-	}
-	var out bytes.Buffer
-	code := program(args, &out)
-	dotText, _ := os.ReadFile(dot)
-	expText, _ := os.ReadFile(exp)
-	if strings.Contains(out.String(), fatalAssertion) {
-		code = -1
-	}
-	summary, scores := view.Split(out.String())
-	return outcome{code: code, text: out.String(), parts: map[string][]string{
-		"code": {strconv.Itoa(code)}, "decisions": view.Decisions(summary), "summary": view.Squeeze(summary),
-		"dot": view.Set(string(dotText)), "exp": view.Graph(string(expText)), "scores": view.Scores(scores),
-	}}
-}
-
-func (h *hunt) runReal(b *base, file string, worker int) outcome {
-	return h.run(b, file, worker, func(args []string, out *bytes.Buffer) int {
-		ctx, cancel := context.WithTimeout(context.Background(), runLimit)
-		defer cancel()
-		cmd := exec.CommandContext(ctx, h.real, args...)
-		cmd.Env = append(os.Environ(), "TZ=UTC", "LC_ALL=C", "LANGUAGE=C")
-		cmd.Stdout, cmd.Stderr = out, out
-		err := cmd.Run()
-		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-			return exit.ExitCode()
-		} else if err != nil {
-			return -1
-		}
-		return 0
-	})
-}
-
-func (h *hunt) runOurs(b *base, file string, worker int) outcome {
-	return h.run(b, file, worker, func(args []string, out *bytes.Buffer) (code int) {
-		defer func() {
-			if p := recover(); p != nil {
-				fmt.Fprintf(out, "panic: %v\n%s", p, debug.Stack())
-				code = -1
-			}
-		}()
-		stdio := &cli.IO{Stdin: strings.NewReader(""), Stdout: out, Stderr: out, Env: func(string) string { return "" }, Tool: "crm_simulate"}
-		return simulate.Tools()[0].Run(context.Background(), stdio, args)
-	})
-}
-
-// shrink leaves out changes while there is still a difference, and notes what is
-// left.
-func (h *hunt) shrink(seed uint64, changes []mutate.Change, want, got outcome, wrong []string, worker int) {
-	keep := slices.Repeat([]bool{true}, h.most)
-	for i := range keep {
-		keep[i] = false
-		root, less := h.state(seed, keep)
-		if len(less) == len(changes) {
-			continue
-		}
-		w, g, d := h.compare(seed, root, worker)
-		if len(d) == 0 || len(less) == 0 {
-			keep[i] = true
-			continue
-		}
-		changes, want, got, wrong = less, w, g, d
-	}
-	root, _ := h.state(seed, keep)
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "seed %d of %s: %s\n", seed, h.base(seed).Name, strings.Join(wrong, " "))
-	for _, c := range changes {
-		fmt.Fprintf(&b, "  change: %s\n", c)
-	}
-	head := b.String()
-	for _, k := range wrong {
-		fmt.Fprintf(&b, "  %s\n    %s\n", k, strings.Join(view.Diff(want.parts[k], got.parts[k], diffLines), "\n    "))
-	}
-	h.mu.Lock()
-	h.lines = append(h.lines, head)
-	h.mu.Unlock()
-	name := strconv.FormatUint(seed, 10)
-	h.save(name+".xml", document.Format(root))
-	h.save(name+".txt", b.Bytes())
-	h.save(name+".want", []byte(want.text))
-	h.save(name+".got", []byte(got.text))
-}
-
-// save keeps a file for whoever looks into what was found.
-func (h *hunt) save(name string, data []byte) {
-	if h.keep == "" {
-		return
-	}
-	if err := os.WriteFile(filepath.Join(h.keep, name), data, 0o600); err != nil {
-		panic(err)
-	}
 }
 
 func (h *hunt) report(t *testing.T) {
