@@ -6,6 +6,7 @@ package exec
 import (
 	"math"
 	"os"
+	"os/signal"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,6 +21,14 @@ var keepToOneself = sync.OnceFunc(func() {
 	const firstOther = 3
 	// A kernel that does not know the call passes on what it was given.
 	_ = unix.CloseRange(firstOther, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC)
+	// What is ignored stays ignored in a new program, what is handled does not: so
+	// what this process was started to ignore (by nohup, say) is handled by doing
+	// nothing.
+	for _, sig := range []os.Signal{unix.SIGHUP, unix.SIGINT} { // Go handles the others
+		if signal.Ignored(sig) {
+			signal.Notify(make(chan os.Signal, 1), sig)
+		}
+	}
 })
 
 // protected tells whether this process is spared when memory runs out, which
