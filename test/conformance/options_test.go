@@ -52,7 +52,7 @@ type subject struct {
 	path, name       string
 	nodes, resources []string
 	tickets          []string
-	guests           bool // there are guest nodes or bundles
+	remotes          bool // there are remote or guest nodes, or bundles
 	turn             int
 }
 
@@ -215,7 +215,8 @@ func newSubject(t *testing.T, file string, turn int) *subject {
 		s.resources = append(s.resources, document.ID(r))
 	}
 	for e := range document.All(document.Section(root, "resources"), "") {
-		s.guests = s.guests || e.Tag == "bundle" || e.Tag == "nvpair" && document.Get(e, "name") == "remote-node"
+		s.remotes = s.remotes || e.Tag == "bundle" || e.Tag == "nvpair" && document.Get(e, "name") == "remote-node" ||
+			e.Tag == "primitive" && document.Get(e, "provider") == "pacemaker" && document.Get(e, "type") == "remote"
 	}
 	for c := range document.Children(document.Section(root, "constraints"), "rsc_ticket") {
 		s.tickets = append(s.tickets, document.Get(c, "ticket"))
@@ -246,8 +247,8 @@ func compareSet(t *testing.T, real string, s *subject, set *optionSet) verdict {
 		return notMade
 	}
 	inPlace := slices.Contains(args, "-X")
-	if s.guests && slices.Contains(args, "-u") {
-		return notMade // the classic tool makes members of guests then, which they are not
+	if s.remotes && slices.Contains(args, "-u") {
+		return notMade // the classic tool makes members of remote nodes then, which they are not
 	}
 	want := runTool(t, s, args, inPlace, func(args []string, stdout, stderr io.Writer) int {
 		return runReal(t, real, args, nil, stdout, stderr)
