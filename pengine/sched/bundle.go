@@ -79,8 +79,19 @@ func (r *rsc) inBundle(n *node) bool {
 	return b != nil && b.child != nil && r.top() == b.child && n.Connection != nil && n.Connection.InBundle()
 }
 
+// maxBundleDepth bounds how often the assignment of bundles leads to that of
+// others, or of the same: what is inside one may be colocated with the bundle
+// itself. Pacemaker has no such bound, and crashes.
+const maxBundleDepth = 200
+
 func (b bundleVariant) assign(prefer *node, stopIfFail bool) *alloc {
 	r, s := b.rsc, b.s
+	if s.bundleDepth >= maxBundleDepth {
+		s.errorf("breaking an endless loop of colocations at bundle " + r.ID)
+		return nil
+	}
+	s.bundleDepth++
+	defer func() { s.bundleDepth-- }()
 	r.mark(assigning)
 	s.showScores(r, "pcmk__bundle_assign")
 	containers := r.bundle.containers()

@@ -45,6 +45,7 @@ type scheduler struct {
 	actionSlab   []action
 	graphedSlab  []graphed
 	updates      int
+	bundleDepth  int                // how many assignments of bundles are under way
 	walk         int                // number of the walk through relations that is under way
 	losses       map[*action][]loss // where Input.Trace is set
 	unplaced     map[*rsc]Cause     // likewise

@@ -86,11 +86,17 @@ type state struct {
 
 	now    time.Time
 	prefix string
+	taken  map[string]bool // ids of earlier changes
 	ids    int
 }
 
 func newState(root *etree.Element, r *rand.Rand, now time.Time, step int) *state {
-	s := &state{Rand: r, root: root, now: now, prefix: fmt.Sprintf("mut%d-", step)}
+	s := &state{Rand: r, root: root, now: now, prefix: fmt.Sprintf("mut%d-", step), taken: map[string]bool{}}
+	for e := range document.All(root, "") {
+		if id := document.ID(e); strings.HasPrefix(id, s.prefix) {
+			s.taken[id] = true
+		}
+	}
 	s.config = ensure(root, "configuration")
 	s.options = ensure(s.config, "crm_config")
 	s.nodes = ensure(s.config, "nodes")
@@ -128,8 +134,12 @@ func (s *state) front(e *etree.Element, tag string) *etree.Element {
 
 // id makes a new id.
 func (s *state) id() string {
-	s.ids++
-	return s.prefix + strconv.Itoa(s.ids)
+	for {
+		s.ids++
+		if id := s.prefix + strconv.Itoa(s.ids); !s.taken[id] {
+			return id
+		}
+	}
 }
 
 // pick draws one of a list, or the zero value where it is empty.
