@@ -52,8 +52,7 @@ func seal(t testing.TB, g *Guard, to messaging.NodeID, body string) []byte {
 	return p
 }
 
-// open opens a copy, since opening is in place.
-func open(g *Guard, p []byte) (Opened, error) { return g.Open(0, loop, bytes.Clone(p)) }
+func open(g *Guard, p []byte) (Opened, error) { return g.Open(nil, 0, loop, p) }
 
 func wantReason(t testing.TB, err error, want Reason) {
 	t.Helper()
@@ -233,7 +232,7 @@ func TestUnlistedAddressIsRefused(t *testing.T) {
 	a, b := newGuard(t, 1, 7, "c"), newGuard(t, 2, 7, "c")
 	shake(t, a, b)
 	b.cfg.Known = func(id messaging.NodeID, src netip.Addr) bool { return id == 1 && src == loop }
-	_, err := b.Open(0, netip.MustParseAddr("127.0.0.9"), seal(t, a, 0, "x"))
+	_, err := b.Open(nil, 0, netip.MustParseAddr("127.0.0.9"), seal(t, a, 0, "x"))
 	wantReason(t, err, UnknownNode)
 }
 
@@ -348,14 +347,14 @@ func BenchmarkSealOpen1400(bm *testing.B) {
 	a, b := newGuard(bm, 1, 7, "c"), newGuard(bm, 2, 7, "c")
 	shake(bm, a, b)
 	body := make([]byte, 1400)
-	buf := make([]byte, 0, 2000)
+	buf, plain := make([]byte, 0, 2000), make([]byte, 0, 2000)
 	bm.SetBytes(1400)
 	for bm.Loop() {
 		p, err := a.Seal(buf[:0], Data, 0, body)
 		if err != nil {
 			bm.Fatal(err)
 		}
-		if _, err := b.Open(0, loop, p); err != nil {
+		if _, err := b.Open(plain, 0, loop, p); err != nil {
 			bm.Fatal(err)
 		}
 	}

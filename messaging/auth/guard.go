@@ -230,7 +230,7 @@ type header struct {
 type Opened struct {
 	From  messaging.NodeID
 	Kind  Kind
-	Plain []byte // valid as long as the packet's buffer
+	Plain []byte
 	// Proven tells that the sender's present boot is believed: the packet is a
 	// sign of its life. It is false for hellos that prove nothing (yet).
 	Proven bool
@@ -244,9 +244,9 @@ type Opened struct {
 	Reply bool
 }
 
-// Open checks a packet and opens its seal in place. now is monotonic time. The
-// error is a *[Refusal].
-func (g *Guard) Open(now time.Duration, src netip.Addr, packet []byte) (Opened, error) {
+// Open checks a packet and opens its seal: what it appends to dst is the plain
+// content. now is monotonic time. The error is a *[Refusal].
+func (g *Guard) Open(dst []byte, now time.Duration, src netip.Addr, packet []byte) (Opened, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	h, reason := g.checkHeader(src, packet)
@@ -268,7 +268,7 @@ func (g *Guard) Open(now time.Duration, src netip.Addr, packet []byte) (Opened, 
 	if !s.win.fresh(h.counter) {
 		return Opened{}, g.refuseLocked(Replay, h.from)
 	}
-	plain, reason := g.unseal(p, s, h, packet, now)
+	plain, reason := g.unseal(dst, p, s, h, packet, now)
 	if reason != "" {
 		return Opened{}, g.refuseLocked(reason, h.from)
 	}
@@ -352,13 +352,13 @@ func (g *Guard) sessionLocked(p *peer, h header) (*session, Reason) {
 	return &session{boot: h.boot}, ""
 }
 
-func (g *Guard) unseal(p *peer, s *session, h header, packet []byte, now time.Duration) ([]byte, Reason) {
+func (g *Guard) unseal(dst []byte, p *peer, s *session, h header, packet []byte, now time.Duration) ([]byte, Reason) {
 	aead, reason := g.aead(p, s, h, now)
 	if reason != "" {
 		return nil, reason
 	}
 	nonce := nonceOf(h.counter)
-	plain, err := aead.Open(packet[headerLen:headerLen], nonce[:], packet[headerLen:], packet[:headerLen])
+	plain, err := aead.Open(dst, nonce[:], packet[headerLen:], packet[:headerLen])
 	if err != nil {
 		return nil, BadSeal
 	}
@@ -368,7 +368,7 @@ func (g *Guard) unseal(p *peer, s *session, h header, packet []byte, now time.Du
 		}
 		s.epoch = epoch
 	}
-	return plain, ""
+	return plain[len(dst):], ""
 }
 
 // aead gives the key of the packet's epoch: the session's present one, the next

@@ -4,6 +4,7 @@
 package cpg
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -66,9 +67,10 @@ func encodeLeave(client uint64, reason messaging.Reason) []byte {
 }
 
 func encodeMcast(client uint64, body []byte) []byte {
-	b := make([]byte, 0, len(body)+HeadLen)
-	b = binary.AppendUvarint(append(b, kindMcast), client)
-	return append(b, body...)
+	var head [HeadLen]byte
+	head[0] = kindMcast
+	n := 1 + binary.PutUvarint(head[1:], client)
+	return bytes.Join([][]byte{head[:n], body}, nil) // which clears no memory first
 }
 
 func encodeSync(ring messaging.RingID, extra []byte, locals []local) []byte {

@@ -121,11 +121,14 @@ func (e *Engine) send(kind auth.Kind, to messaging.NodeID, packet []byte) {
 	if e.multicast(sealed) {
 		return
 	}
-	for id := range e.peers {
-		if e.links.Up(id) {
-			e.sendTo(id, sealed)
+	if len(e.fan) == 0 {
+		for id := range e.peers {
+			if e.links.Up(id) {
+				e.fan = e.targets(e.fan, id)
+			}
 		}
 	}
+	e.sendEach(e.fan, sealed)
 }
 
 // multicast queues a packet on each link that has a group.
@@ -144,15 +147,28 @@ func (e *Engine) multicast(sealed []byte) (sent bool) {
 }
 
 func (e *Engine) sendTo(id messaging.NodeID, sealed []byte) {
+	e.one = e.targets(e.one[:0], id)
+	e.sendEach(e.one, sealed)
+}
+
+// targets adds the paths to a node to dst, and notes that something is sent.
+func (e *Engine) targets(dst []target, id messaging.NodeID) []target {
 	p := e.peers[id]
 	if p == nil {
-		return
+		return dst
 	}
 	e.paths = e.links.Paths(e.paths[:0], id)
 	for _, l := range e.paths {
-		e.out = append(e.out, transport.Datagram{Link: l, To: p.addrs[l], Data: sealed})
-		p.counts[l].sent(len(sealed))
+		dst = append(dst, target{p, l, p.addrs[l]})
 		e.links.Sent(id, l)
+	}
+	return dst
+}
+
+func (e *Engine) sendEach(to []target, sealed []byte) {
+	for _, t := range to {
+		e.out = append(e.out, transport.Datagram{Link: t.link, To: t.to, Data: sealed})
+		t.peer.counts[t.link].sent(len(sealed))
 	}
 }
 
@@ -176,7 +192,7 @@ func (e *Engine) flush() {
 		e.wire.Send(e.out)
 	}
 	clear(e.out)
-	e.out = e.out[:0]
+	e.out, e.fan = e.out[:0], e.fan[:0]
 	if cap(e.arena) > maxArena {
 		e.arena = nil
 	}
@@ -210,6 +226,9 @@ func (e *Engine) greetAll() {
 
 func (e *Engine) actLinks(as []link.Action) {
 	var down []messaging.NodeID
+	if len(as) > 0 {
+		e.fan = e.fan[:0]
+	}
 	for _, a := range as {
 		switch a := a.(type) {
 		case *link.SendBeat:

@@ -176,6 +176,7 @@ func (e *Engine) movePeers() {
 	if len(e.cfg.Nodes) == 0 {
 		return
 	}
+	defer func() { e.fan = e.fan[:0] }()
 	listed := map[messaging.NodeID]bool{}
 	for _, n := range e.cfg.Nodes {
 		if n.ID == e.cfg.Self {

@@ -58,6 +58,9 @@ type Engine struct {
 	waiting  []submission
 	todo     []totem.Event
 	stepping bool
+	now      time.Duration // when the present event was taken up
+	fan      []target      // whom packets to all go to in this step
+	one      []target      // memory for one node's
 	out      []transport.Datagram
 	arena    []byte // sealed packets of out
 	paths    []int
@@ -81,6 +84,13 @@ type peer struct {
 	addrs  map[int]netip.AddrPort
 	hellos int           // sent since
 	since  time.Duration // this instant
+}
+
+// A target is a place that packets go to.
+type target struct {
+	peer *peer
+	link int
+	to   netip.AddrPort
 }
 
 // counters are the engine's own statistics.
@@ -145,6 +155,7 @@ const maxPeers = 384
 
 func (e *Engine) addPeer(id messaging.NodeID, addrs map[int]netip.Addr) *peer {
 	p := &peer{addrs: map[int]netip.AddrPort{}}
+	e.fan = e.fan[:0]
 	e.address(id, p, addrs)
 	e.peers[id] = p
 	return p
@@ -189,6 +200,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			e.announce("notice", "MAIN", "Node was shut down by a signal")
+			e.now = e.cfg.Clock.Now()
 			e.step(&totem.Leave{})
 			return nil
 		case ev := <-e.in:
@@ -229,11 +241,10 @@ type (
 		wants   []wanted // hellos to answer
 	}
 	rxPacket struct {
-		from  messaging.NodeID
-		link  int
-		src   netip.AddrPort
-		kind  auth.Kind
-		plain []byte
+		recv totem.Recv
+		link int
+		src  netip.AddrPort
+		kind auth.Kind
 	}
 	wanted struct {
 		peer messaging.NodeID
@@ -251,6 +262,7 @@ type (
 )
 
 func (e *Engine) handle(ev any) {
+	e.now = e.cfg.Clock.Now()
 	switch ev := ev.(type) {
 	case *rxBatch:
 		e.received(ev)
@@ -302,6 +314,9 @@ func (e *Engine) Healthy(ctx context.Context) error {
 	return e.call(ctx, func() {})
 }
 
+// maxTodo bounds what the list of waiting events keeps for the next step.
+const maxTodo = 4096
+
 // step lets the ring take an event (nil: none) and carries out all that follows,
 // then sends what was queued meanwhile.
 func (e *Engine) step(ev totem.Event) {
@@ -313,15 +328,17 @@ func (e *Engine) step(ev totem.Event) {
 	}
 	e.stepping = true
 	for {
-		for len(e.todo) > 0 {
-			next := e.todo[0]
-			e.todo[0] = nil
-			e.todo = e.todo[1:]
+		for i := 0; i < len(e.todo); i++ { // carrying out adds to it
+			next := e.todo[i]
+			e.todo[i] = nil
 			for _, a := range e.stepCore(next) {
 				e.act(a)
 			}
 		}
-		e.todo = nil
+		if cap(e.todo) > maxTodo {
+			e.todo = nil
+		}
+		e.todo = e.todo[:0]
 		if !e.feed() {
 			break
 		}

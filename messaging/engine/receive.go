@@ -30,7 +30,7 @@ func (e *Engine) Receive(batch []transport.Packet) {
 	}
 	slab := make([]byte, 0, size)
 	for _, p := range batch {
-		o, err := e.guard.Open(now, p.Src.Addr(), p.Data)
+		o, err := e.guard.Open(slab[len(slab):], now, p.Src.Addr(), p.Data)
 		if err != nil {
 			if r, ok := errors.AsType[*auth.Refusal](err); ok {
 				e.refusal(now, p, r)
@@ -51,9 +51,10 @@ func (e *Engine) Receive(batch []transport.Packet) {
 		if !o.Proven || o.Kind == auth.Hello && !o.Believed {
 			continue
 		}
-		at := len(slab)
-		slab = append(slab, o.Plain...)
-		b.packets = append(b.packets, rxPacket{from: o.From, link: p.Link, src: p.Src, kind: o.Kind, plain: slab[at:len(slab):len(slab)]})
+		slab = slab[:len(slab)+len(o.Plain)]
+		b.packets = append(b.packets, rxPacket{
+			recv: totem.Recv{From: o.From, Packet: slices.Clip(o.Plain)}, link: p.Link, src: p.Src, kind: o.Kind,
+		})
 	}
 	if len(b.packets)+len(b.wants) > 0 {
 		e.post(b)
@@ -69,37 +70,42 @@ func (e *Engine) received(b *rxBatch) {
 	for _, w := range b.wants { // ahead of what needs them to have arrived
 		e.hello(w.peer, w.link, w.src)
 	}
+	var from *peer
 	for i := range b.packets {
 		p := &b.packets[i]
-		if e.peers[p.from] == nil {
-			e.meet(p)
+		plain := p.recv.Packet
+		// Packets of one peer come in trains: it is looked up and noted once.
+		if i == 0 || p.recv.From != b.packets[i-1].recv.From || p.link != b.packets[i-1].link {
+			if from = e.heard(p); from != nil {
+				e.actLinks(e.links.Heard(p.recv.From, p.link))
+			}
 		}
-		if e.peers[p.from] == nil {
+		if from == nil {
 			continue // not configured, or not yet: a reload is under way
 		}
-		e.peers[p.from].counts[p.link].received(len(p.plain) + auth.Overhead)
-		e.actLinks(e.links.Heard(p.from, p.link))
+		from.counts[p.link].received(len(plain) + auth.Overhead)
 		switch p.kind {
 		case auth.Beat:
-			e.links.Beat(p.from, p.link, len(p.plain) > 0 && p.plain[0]&1 != 0)
+			e.links.Beat(p.recv.From, p.link, len(plain) > 0 && plain[0]&1 != 0)
 		case auth.Data:
-			e.todo = append(e.todo, &totem.Recv{From: p.from, Packet: p.plain})
+			e.todo = append(e.todo, &p.recv)
 		}
 	}
 	for i := range b.packets {
-		if p := &b.packets[i]; p.kind == auth.Token && e.peers[p.from] != nil {
-			e.todo = append(e.todo, &totem.Recv{From: p.from, Packet: p.plain})
+		if p := &b.packets[i]; p.kind == auth.Token && e.peers[p.recv.From] != nil {
+			e.todo = append(e.todo, &p.recv)
 		}
 	}
 	e.step(nil)
 }
 
-// meet makes a peer of a node that is not configured but has the key.
-func (e *Engine) meet(p *rxPacket) {
-	if len(e.cfg.Nodes) > 0 || len(e.peers) >= maxPeers {
-		return
+// heard finds the peer that sent a packet. A node that is not configured but has
+// the key becomes one where nodes may come unasked; nil otherwise.
+func (e *Engine) heard(p *rxPacket) *peer {
+	if known := e.peers[p.recv.From]; known != nil || len(e.cfg.Nodes) > 0 || len(e.peers) >= maxPeers {
+		return known
 	}
-	e.addPeer(p.from, map[int]netip.Addr{p.link: p.src.Addr()})
+	return e.addPeer(p.recv.From, map[int]netip.Addr{p.link: p.src.Addr()})
 }
 
 // Refusals are logged once per reason and source in a while, so that a flood of

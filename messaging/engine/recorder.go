@@ -34,14 +34,13 @@ const (
 
 // stepCore lets the ring take an event and records it.
 func (e *Engine) stepCore(ev totem.Event) []totem.Action {
-	now := e.cfg.Clock.Now()
 	done := false
 	defer func() {
 		if !done {
-			ring.Panicked(e.recorder, now, ev)
+			ring.Panicked(e.recorder, e.now, ev)
 		}
 	}()
-	actions := ring.Step(e.recorder, e.core, now, ev)
+	actions := ring.Step(e.recorder, e.core, e.now, ev)
 	done = true
 	e.tokenSeen()
 	return actions

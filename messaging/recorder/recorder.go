@@ -43,8 +43,20 @@ type segment struct {
 	last    time.Duration
 	state   []byte
 	records []byte
+	bodies  []kept
+	size    int // bytes of records and bodies
 	count   uint64
 }
+
+// A kept body is not copied: it belongs between the records before it and those
+// behind.
+type kept struct {
+	at   int // in records
+	body []byte
+}
+
+// leastKept is the size from which a body is kept rather than copied.
+const leastKept = 256
 
 // New makes a recorder whose segments are full at size bytes, at least
 // MinSegment; 0 is DefaultSegment.
@@ -61,7 +73,7 @@ const stateShare = 4
 
 // Due tells whether the core's state is wanted, by Begin, before the next event.
 func (r *Recorder) Due() bool {
-	return r != nil && (!r.began || len(r.new.records) >= max(r.size, stateShare*len(r.new.state)))
+	return r != nil && (!r.began || r.new.size >= max(r.size, stateShare*len(r.new.state)))
 }
 
 // Begin starts a segment. appendState adds the core's state to a slice.
@@ -74,7 +86,9 @@ func (r *Recorder) Begin(now time.Duration, appendState func([]byte) []byte) {
 	s := &r.new
 	s.at, s.last, s.count = now, now, 0
 	s.state = appendState(r.reuse(s.state))
-	s.records = r.reuse(s.records)
+	s.records, s.size = r.reuse(s.records), 0
+	clear(s.bodies)
+	s.bodies = s.bodies[:0]
 }
 
 // maxSlack is how many times larger than a segment a buffer may be that is kept
@@ -88,23 +102,42 @@ func (r *Recorder) reuse(b []byte) []byte {
 	return b[:0]
 }
 
-// Event adds an event: appendEvent adds its bytes to a slice, sum is the
-// checksum of what the core answered.
-func (r *Recorder) Event(now time.Duration, appendEvent func([]byte) []byte, sum uint32) {
+// Event records an event that the core has answered. Its form is what appendEvent
+// adds to a slice and the body that it returns, which follows; the body is kept
+// and must not change any more.
+func (r *Recorder) Event(now time.Duration, appendEvent func([]byte) (head, body []byte), sum uint32) {
 	if r == nil || !r.began {
 		return
 	}
 	s := &r.new
-	b := s.records
+	before := len(s.records)
 	// The clock may go back a little between events: a signed difference.
-	b = binary.AppendVarint(b, int64(now-s.last))
+	b := binary.AppendVarint(s.records, int64(now-s.last))
 	b = binary.LittleEndian.AppendUint32(b, sum)
 	at := len(b)
 	b = append(b, 0, 0, 0, 0)
-	b = appendEvent(b)
-	binary.LittleEndian.PutUint32(b[at:], uint32(len(b)-at-4))
+	b, body := appendEvent(b)
+	if len(body) < leastKept {
+		b, body = append(b, body...), nil
+	}
+	binary.LittleEndian.PutUint32(b[at:], uint32(len(b)-at-4+len(body)))
+	if body != nil {
+		s.bodies = append(s.bodies, kept{at: len(b), body: body})
+	}
 	s.records, s.last = b, now
+	s.size += len(b) - before + len(body)
 	s.count++
+}
+
+// appendRecords adds a segment's records with their bodies to b.
+func (s *segment) appendRecords(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(s.size))
+	from := 0
+	for _, k := range s.bodies {
+		b = append(append(b, s.records[from:k.at]...), k.body...)
+		from = k.at
+	}
+	return append(b, s.records[from:]...)
 }
 
 // Span gives how far back the recording goes and how many events it holds.
@@ -134,7 +167,7 @@ func (r *Recorder) Dump(h Header, final []byte) []byte {
 	}
 	size := len(magic) + 1024 + len(final)
 	for _, s := range segments {
-		size += len(s.state) + len(s.records) + 64
+		size += len(s.state) + s.size + 64
 	}
 	b := append(make([]byte, 0, size), magic...)
 	b = appendBytes(b, []byte(h.Core))
@@ -147,7 +180,7 @@ func (r *Recorder) Dump(h Header, final []byte) []byte {
 		b = binary.AppendVarint(b, int64(s.at))
 		b = appendBytes(b, s.state)
 		b = binary.AppendUvarint(b, s.count)
-		b = appendBytes(b, s.records)
+		b = s.appendRecords(b)
 	}
 	b = appendBytes(b, final)
 	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, table))

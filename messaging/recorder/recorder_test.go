@@ -19,25 +19,31 @@ func state(s string) func([]byte) []byte {
 	return func(b []byte) []byte { return append(b, s...) }
 }
 
+// event is the form of an event with a body.
+func event(head, body string) func([]byte) ([]byte, []byte) {
+	return func(b []byte) ([]byte, []byte) { return append(b, head...), []byte(body) }
+}
+
 // The last events stay, in order, with their times; a file has the state that
 // was true before the first of them.
 func TestARecordingHoldsTheNewestEvents(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := New(MinSegment)
-		type event struct {
+		type past struct {
 			at   time.Duration
 			text string
 		}
-		var all []event
+		var all []past
 		now := time.Hour
 		for i := range rapid.IntRange(0, 400).Draw(t, "events") {
 			now += time.Duration(rapid.Int64Range(-5, 1e9).Draw(t, "gap"))
 			if r.Due() {
 				r.Begin(now, state(fmt.Sprint(len(all))))
 			}
-			text := strings.Repeat("x", rapid.IntRange(0, 100).Draw(t, "size"))
-			all = append(all, event{now, text})
-			r.Event(now, state(text), uint32(i))
+			head := strings.Repeat("x", rapid.IntRange(0, 100).Draw(t, "size"))
+			body := strings.Repeat("y", rapid.SampledFrom([]int{0, 1, leastKept - 1, leastKept, 2 * leastKept}).Draw(t, "body"))
+			all = append(all, past{now, head + body})
+			r.Event(now, event(head, body), uint32(i))
 		}
 		rec, err := Parse(r.Dump(Header{Core: "c", Node: 7, Program: "p", Wall: time.Unix(5, 6), Why: "w"}, []byte("end")))
 		if err != nil {
@@ -86,7 +92,7 @@ func sample() []byte {
 	r := New(0)
 	r.Begin(time.Second, state("state"))
 	for i := range 20 {
-		r.Event(time.Second+time.Duration(i), state(fmt.Sprint("event ", i)), 3)
+		r.Event(time.Second+time.Duration(i), event(fmt.Sprint("event ", i), strings.Repeat("b", 50*i)), 3)
 	}
 	return r.Dump(Header{Core: "ring", Node: 1, Program: "p", Why: "w"}, []byte("final"))
 }
@@ -122,7 +128,7 @@ func TestAHugeEventDoesNotStayForEver(t *testing.T) {
 		if r.Due() {
 			r.Begin(now, state("state"))
 		}
-		r.Event(now, func(to []byte) []byte { return append(to, b...) }, 0)
+		r.Event(now, func(to []byte) ([]byte, []byte) { return append(to, b[:len(b)/2]...), b[len(b)/2:] }, 0)
 	}
 	add(1, huge)
 	if rec, err := Parse(r.Dump(Header{}, nil)); err != nil || len(rec.Segments[0].Records[0].Event) != len(huge) {
@@ -131,7 +137,13 @@ func TestAHugeEventDoesNotStayForEver(t *testing.T) {
 	for i := range 40 {
 		add(time.Duration(i), make([]byte, MinSegment/4))
 	}
-	if n := cap(r.old.records) + cap(r.new.records); n > 2*(maxSlack+1)*MinSegment {
+	n := cap(r.old.records) + cap(r.new.records)
+	for _, s := range []segment{r.old, r.new} {
+		for _, k := range s.bodies[:cap(s.bodies)] {
+			n += len(k.body)
+		}
+	}
+	if n > 2*(maxSlack+1)*MinSegment {
 		t.Errorf("%d bytes are kept for segments of %d", n, MinSegment)
 	}
 }
@@ -139,7 +151,7 @@ func TestAHugeEventDoesNotStayForEver(t *testing.T) {
 func BenchmarkEvent(b *testing.B) {
 	r := New(0)
 	body := make([]byte, 1100)
-	add := func(b []byte) []byte { return append(b, body...) }
+	add := func(b []byte) ([]byte, []byte) { return append(b, 'h'), body }
 	b.ReportAllocs()
 	b.SetBytes(int64(len(body)))
 	for i := range b.N {

@@ -28,6 +28,13 @@ const (
 
 // AppendEvent adds an event to b in a form that DecodeEvent reads.
 func AppendEvent(b []byte, ev Event) []byte {
+	b, body := AppendEventHead(b, ev)
+	return append(b, body...)
+}
+
+// AppendEventHead is AppendEvent without the packet or message of the event, which
+// it returns: it follows the rest, and does not change any more.
+func AppendEventHead(b []byte, ev Event) (head, body []byte) {
 	a := archive{b: b}
 	switch ev := ev.(type) {
 	case *Start:
@@ -36,14 +43,14 @@ func AppendEvent(b []byte, ev Event) []byte {
 	case *Recv:
 		a.b = append(a.b, kindRecv)
 		num(&a, &ev.From)
-		a.b = append(a.b, ev.Packet...)
+		body = ev.Packet
 	case *Timer:
 		a.b = append(a.b, kindTimer)
 		num(&a, &ev.ID)
 	case *Submit:
 		a.b = append(a.b, kindSubmit)
 		a.flags(&ev.Sync)
-		a.b = append(a.b, ev.Body...)
+		body = ev.Body
 	case *SuspectDown:
 		a.b = append(a.b, kindSuspectDown)
 		n := a.count(len(ev.Nodes), MaxNodes)
@@ -64,7 +71,7 @@ func AppendEvent(b []byte, ev Event) []byte {
 		a.b = append(a.b, kindPersisted)
 		num(&a, &ev.Seq)
 	}
-	return a.b
+	return a.b, body
 }
 
 // DecodeEvent reads what AppendEvent wrote. Packets and bodies are copies.
@@ -131,16 +138,27 @@ func DecodeEvent(b []byte) (Event, error) {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
+// sumEdge is how much of the beginning and of the end of a packet or message
+// enters a checksum.
+const sumEdge = 64
+
 // Sum gives a checksum of the actions of a step, to compare a replay with what
-// happened. It is cheap enough to be taken of every step.
+// happened. It is cheap enough to be taken of every step: of what is long it
+// takes the length, the beginning and the end. What lies between came in with an
+// event, and stands in the core's state.
 func Sum(actions []Action) (sum uint32) {
-	var head [24]byte
+	var head [32]byte
 	put := func(kind byte, x uint32, y, z uint64, body []byte) {
 		head[0] = kind
 		binary.LittleEndian.PutUint32(head[1:], x)
 		binary.LittleEndian.PutUint64(head[5:], y)
 		binary.LittleEndian.PutUint64(head[13:], z)
-		sum = crc32.Update(sum, castagnoli, head[:21])
+		binary.LittleEndian.PutUint32(head[21:], uint32(len(body)))
+		sum = crc32.Update(sum, castagnoli, head[:25])
+		if len(body) > 2*sumEdge {
+			sum = crc32.Update(sum, castagnoli, body[:sumEdge])
+			body = body[len(body)-sumEdge:]
+		}
 		sum = crc32.Update(sum, castagnoli, body)
 	}
 	for _, a := range actions {

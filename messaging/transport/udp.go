@@ -60,17 +60,19 @@ type UDP struct {
 }
 
 type socket struct {
-	cfg      LinkConfig
-	conn     *net.UDPConn
-	batch    batcher
-	out      []ipv4.Message
-	trains   []train
-	trainOf  map[netip.AddrPort]int
-	segment  bool // the kernel cuts a train into packets
-	addrs    map[netip.AddrPort]*net.UDPAddr
-	deadline time.Time
-	rejoin   func() error
-	closed   chan struct{}
+	cfg     LinkConfig
+	conn    *net.UDPConn
+	batch   batcher
+	out     []ipv4.Message
+	trains  []train
+	trainOf map[netip.AddrPort]int
+	// lastTrain is the train of the last datagram.
+	lastTrain int
+	segment   bool // the kernel cuts a train into packets
+	addrs     map[netip.AddrPort]*net.UDPAddr
+	deadline  time.Time
+	rejoin    func() error
+	closed    chan struct{}
 }
 
 func (s *socket) close() error {
@@ -145,19 +147,9 @@ func (u *UDP) Send(batch []Datagram) {
 		if s == nil {
 			continue
 		}
-		n, ok := s.trainOf[d.To]
-		if !ok {
-			n = len(s.trains)
-			s.trainOf[d.To] = n
-			if n < cap(s.trains) {
-				s.trains = s.trains[:n+1]
-				s.trains[n].to, s.trains[n].cars = d.To, s.trains[n].cars[:0]
-			} else {
-				s.trains = append(s.trains, train{to: d.To})
-			}
-		}
-		s.trains[n].cars = append(s.trains[n].cars, d.Data)
-		s.trains[n].last = i
+		t := s.train(d.To)
+		t.cars = append(t.cars, d.Data)
+		t.last = i
 	}
 	for _, s := range u.byLink {
 		if len(s.trains) > 0 {
@@ -165,6 +157,30 @@ func (u *UDP) Send(batch []Datagram) {
 			u.flush(s)
 		}
 	}
+}
+
+// train finds the train to a place, or begins it.
+func (s *socket) train(to netip.AddrPort) *train {
+	// Packets to all go round the same places in the same order.
+	if s.lastTrain++; s.lastTrain >= len(s.trains) {
+		s.lastTrain = 0
+	}
+	if s.lastTrain < len(s.trains) && s.trains[s.lastTrain].to == to {
+		return &s.trains[s.lastTrain]
+	}
+	n, ok := s.trainOf[to]
+	if !ok {
+		n = len(s.trains)
+		s.trainOf[to] = n
+		if n < cap(s.trains) {
+			s.trains = s.trains[:n+1]
+			s.trains[n].to, s.trains[n].cars = to, s.trains[n].cars[:0]
+		} else {
+			s.trains = append(s.trains, train{to: to})
+		}
+	}
+	s.lastTrain = n
+	return &s.trains[n]
 }
 
 // couple turns the trains into messages.

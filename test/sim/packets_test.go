@@ -82,7 +82,7 @@ func mutate(r *rand.Rand, packet []byte) []byte {
 // refuses hands a packet to a node's guard and demands that it is refused.
 func refuses(t *testing.T, n *node, packet []byte, why string) {
 	t.Helper()
-	if o, err := n.wire.guard.Open(n.host.Now(), netip.Addr{}, bytes.Clone(packet)); err == nil {
+	if o, err := n.wire.guard.Open(nil, n.host.Now(), netip.Addr{}, packet); err == nil {
 		t.Fatalf("%s was taken: from %d, kind %v", why, o.From, o.Kind)
 	}
 	n.wire.receive(packet)
@@ -109,7 +109,7 @@ func TestAMillionMutatedPacketsChangeNothing(t *testing.T) {
 	// And the true packets are still good.
 	taken := 0
 	for _, p := range lost {
-		if _, err := n.wire.guard.Open(n.host.Now(), netip.Addr{}, p); err == nil {
+		if _, err := n.wire.guard.Open(nil, n.host.Now(), netip.Addr{}, p); err == nil {
 			taken++
 		}
 	}

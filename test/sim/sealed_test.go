@@ -107,7 +107,7 @@ func (w *sealedWire) hello(to messaging.NodeID) {
 
 // receive opens a packet from the network, which may be anything.
 func (w *sealedWire) receive(packet []byte) {
-	o, err := w.guard.Open(w.n.host.Now(), netip.Addr{}, bytes.Clone(packet))
+	o, err := w.guard.Open(nil, w.n.host.Now(), netip.Addr{}, packet)
 	if err != nil {
 		if o.Reply && len(packet) >= 16 {
 			w.hello(messaging.NodeID(binary.LittleEndian.Uint32(packet[12:])))

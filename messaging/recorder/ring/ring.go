@@ -27,13 +27,13 @@ func Step(rec *recorder.Recorder, core *totem.Core, now time.Duration, ev totem.
 	}
 	actions := core.Step(now, ev)
 	// After the step: a panic in it is recorded by the caller, see Panicked.
-	rec.Event(now, func(b []byte) []byte { return totem.AppendEvent(b, ev) }, totem.Sum(actions))
+	rec.Event(now, func(b []byte) ([]byte, []byte) { return totem.AppendEventHead(b, ev) }, totem.Sum(actions))
 	return actions
 }
 
 // Panicked records the event in whose step the core panicked, without a sum.
 func Panicked(rec *recorder.Recorder, now time.Duration, ev totem.Event) {
-	rec.Event(now, func(b []byte) []byte { return totem.AppendEvent(b, ev) }, 0)
+	rec.Event(now, func(b []byte) ([]byte, []byte) { return totem.AppendEventHead(b, ev) }, 0)
 }
 
 // Text describes a recorded event.

@@ -6,6 +6,8 @@ package pack
 import (
 	"encoding/binary"
 	"errors"
+	"strings"
+	"unsafe"
 )
 
 const (
@@ -140,26 +142,42 @@ func (q *Queue) pop(rest int) {
 // maxAhead bounds the room that is made for a message before it has arrived.
 const maxAhead = 1 << 20
 
-// An Assembly joins the chunks of one origin. The zero Assembly is empty.
+// An Assembly joins the chunks of one origin. The zero Assembly is empty. It must
+// not be copied.
 type Assembly struct {
-	buf   []byte
+	buf   strings.Builder // gives memory that is not cleared first
 	total int
 	open  bool
 }
 
 // Reset drops a message that is not complete.
-func (a *Assembly) Reset() { *a = Assembly{} }
+func (a *Assembly) Reset() {
+	if a.open {
+		a.buf.Reset()
+		a.total, a.open = 0, false
+	}
+}
 
 // Open tells whether a message is partly there.
 func (a *Assembly) Open() bool { return a.open }
 
 // Contents gives what is there of a message that is not complete. The slice is
 // the assembly's own.
-func (a *Assembly) Contents() (buf []byte, total int, open bool) { return a.buf, a.total, a.open }
+func (a *Assembly) Contents() (buf []byte, total int, open bool) {
+	return a.bytes(), a.total, a.open
+}
 
 // Refill makes the assembly hold what Contents gave.
 func (a *Assembly) Refill(buf []byte, total int, open bool) {
-	*a = Assembly{buf: buf, total: total, open: open}
+	a.buf.Reset()
+	a.buf.Write(buf)
+	a.total, a.open = total, open
+}
+
+// bytes gives the buffer itself, nil if it is empty.
+func (a *Assembly) bytes() []byte {
+	s := a.buf.String()
+	return unsafe.Slice(unsafe.StringData(s), len(s)) //nolint:gosec // the string is not handed out
 }
 
 // A Reader goes through the chunks of one payload.
@@ -210,17 +228,19 @@ func (r *Reader) Next(a *Assembly) (msg []byte, ok bool, err error) {
 // add takes one chunk of a cut message and gives the message when complete.
 func (a *Assembly) add(data []byte, total, offset int) []byte {
 	if offset == 0 {
-		*a = Assembly{buf: make([]byte, 0, min(total, maxAhead)), total: total, open: true}
+		a.Reset()
+		a.buf.Grow(min(total, maxAhead))
+		a.total, a.open = total, true
 	}
-	if !a.open || a.total != total || len(a.buf) != offset {
+	if !a.open || a.total != total || a.buf.Len() != offset {
 		a.Reset() // its beginning was not seen: drop it whole
 		return nil
 	}
-	a.buf = append(a.buf, data...) // beyond maxAhead it grows with what arrived
-	if len(a.buf) < total {
+	a.buf.Write(data) // beyond maxAhead it grows with what arrived
+	if a.buf.Len() < total {
 		return nil
 	}
-	msg := a.buf
+	msg := a.bytes()
 	a.Reset()
 	return msg
 }

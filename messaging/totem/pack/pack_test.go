@@ -197,7 +197,7 @@ func reads(t testing.TB, payload []byte) {
 			total += len(msg)
 		}
 	}
-	if total > 2*len(payload) || len(a.buf) > 2*len(payload) {
+	if total > 2*len(payload) || a.buf.Len() > 2*len(payload) {
 		t.Errorf("%d bytes out of %d", total, len(payload))
 	}
 }
