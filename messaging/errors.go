@@ -22,6 +22,8 @@ var (
 	ErrReadOnly = errors.New("messaging: read-only key")
 	// ErrNoKey: there is no such key in the map.
 	ErrNoKey = errors.New("messaging: no such key")
+	// ErrNoNode: there is no such node.
+	ErrNoNode = errors.New("messaging: no such node")
 	// ErrInvalid: an argument is out of its range.
 	ErrInvalid = errors.New("messaging: invalid argument")
 )

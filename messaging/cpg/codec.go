@@ -28,6 +28,25 @@ const (
 // ErrMalformed tells that a message cannot be decoded.
 var ErrMalformed = errors.New("cpg: malformed message")
 
+// A Kind is what a message of the groups is.
+type Kind byte
+
+// The kinds that others may want to tell apart; 0 is none of them.
+const (
+	KindJoin  Kind = kindJoin
+	KindLeave Kind = kindLeave
+	KindMcast Kind = kindMcast
+	KindSync  Kind = kindSync
+)
+
+// KindOf tells what a message is.
+func KindOf(b []byte) Kind {
+	if len(b) == 0 || b[0] >= kindService {
+		return 0
+	}
+	return Kind(b[0])
+}
+
 // The kinds of messages.
 const (
 	kindJoin    = 1

@@ -22,6 +22,7 @@ import (
 func (e *Engine) act(a totem.Action) {
 	switch a := a.(type) {
 	case *totem.Send:
+		count(&e.traffic.tx, a.Packet)
 		kind := auth.Data
 		if a.Token {
 			kind = auth.Token
@@ -37,6 +38,7 @@ func (e *Engine) act(a totem.Action) {
 		e.persist(a.Seq)
 	case *totem.Deliver:
 		e.stats.delivered++
+		e.orderedGroup(a.From, a.Body)
 		e.actGroups(e.groups.Deliver(a.From, a.Body))
 	case *totem.ConfChange:
 		e.confChange(a)
@@ -79,7 +81,11 @@ func (e *Engine) actGroups(as []cpg.Action) {
 // not read.
 func (e *Engine) deliver(a *cpg.Deliver) {
 	m := e.members[a.Client]
-	if m == nil || m.queue.push(a.Event) {
+	if m == nil {
+		return
+	}
+	m.dispatched++
+	if m.queue.push(a.Event) {
 		return
 	}
 	e.stats.cutOff++
@@ -97,6 +103,7 @@ func (e *Engine) confChange(c *totem.ConfChange) {
 		return
 	}
 	e.stats.membershipChanges++
+	e.formed()
 	e.announceMembership(c)
 	e.ring, e.ringSet = c.Ring, slices.Clone(c.Members)
 	e.publishMembers(c)
@@ -138,7 +145,7 @@ func (e *Engine) multicast(sealed []byte) (sent bool) {
 			e.out = append(e.out, transport.Datagram{Link: l.Number, Data: sealed})
 			sent = true
 			for id, p := range e.peers {
-				p.counts[l.Number].sent(len(sealed))
+				p.counts[l.Number].data.sent(len(sealed))
 				e.links.Sent(id, l.Number)
 			}
 		}
@@ -168,7 +175,7 @@ func (e *Engine) targets(dst []target, id messaging.NodeID) []target {
 func (e *Engine) sendEach(to []target, sealed []byte) {
 	for _, t := range to {
 		e.out = append(e.out, transport.Datagram{Link: t.link, To: t.to, Data: sealed})
-		t.peer.counts[t.link].sent(len(sealed))
+		t.peer.counts[t.link].data.sent(len(sealed))
 	}
 }
 
@@ -274,7 +281,7 @@ func (e *Engine) beat(b *link.SendBeat) {
 		hears = 1
 	}
 	if sealed := e.seal(auth.Beat, b.Peer, []byte{hears}); sealed != nil {
-		p.counts[b.Link].sent(len(sealed))
+		p.counts[b.Link].ping.sent(len(sealed))
 		e.out = append(e.out, transport.Datagram{Link: b.Link, To: to, Data: sealed})
 	}
 }

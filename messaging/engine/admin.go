@@ -31,7 +31,7 @@ func (b *Bus) KillNode(ctx context.Context, node messaging.NodeID) error {
 		return err
 	}
 	if !known {
-		return fmt.Errorf("%w: node %d is no member", messaging.ErrInvalid, node)
+		return fmt.Errorf("%w: node %d is no member", messaging.ErrNoNode, node)
 	}
 	return b.ask(ctx, operation{Op: opKill, Node: node})
 }

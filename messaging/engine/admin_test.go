@@ -19,7 +19,7 @@ func TestKilledNodeEndsAndTheOthersGoOn(t *testing.T) {
 		defer l.StopAll()
 		l.Await(1, true, 1, 2, 3)
 		l.Await(2, true, 1, 2, 3)
-		if err := l.Nodes[1].Bus.KillNode(t.Context(), 7); !errors.Is(err, messaging.ErrInvalid) {
+		if err := l.Nodes[1].Bus.KillNode(t.Context(), 7); !errors.Is(err, messaging.ErrNoNode) {
 			t.Errorf("a node that is no member: %v", err)
 		}
 		if err := l.Nodes[1].Bus.KillNode(t.Context(), 2); err != nil {

@@ -10,12 +10,14 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/semaphore"
 
 	"github.com/quorate/quorate/messaging"
 	"github.com/quorate/quorate/messaging/cmap"
 	"github.com/quorate/quorate/messaging/cpg"
+	"github.com/quorate/quorate/messaging/totem"
 )
 
 // Bounds of local clients.
@@ -59,11 +61,16 @@ type member struct {
 	queue *eventQueue
 	ahead *semaphore.Weighted
 	left  bool // belongs to the engine's goroutine
+
+	// For the statistics.
+	procname        string
+	dispatched      uint64 // events; belongs to the engine's goroutine
+	requests, waits atomic.Uint64
 }
 
 // Join makes the caller a member of a group.
 func (b *Bus) Join(ctx context.Context, group string) (messaging.Group, error) {
-	m := &member{e: b.e, bus: b, pid: b.pid, group: group, queue: newEventQueue(), ahead: semaphore.NewWeighted(maxAhead)}
+	m := &member{e: b.e, bus: b, pid: b.pid, group: group, queue: newEventQueue(), ahead: semaphore.NewWeighted(maxAhead), procname: procname(b.pid)}
 	var failed error
 	err := b.e.call(ctx, func() { failed = b.e.addMember(m) })
 	if err == nil {
@@ -187,9 +194,11 @@ func (m *member) acquire(ctx context.Context, weight int64) error {
 	if err := m.queue.ended(); err != nil {
 		return err
 	}
+	m.requests.Add(1)
 	if m.ahead.TryAcquire(weight) {
 		return nil
 	}
+	m.waits.Add(1)
 	wait, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := context.AfterFunc(m.e.ended(), cancel)
@@ -323,9 +332,17 @@ func (b *Bus) SetCmap(ctx context.Context, entry messaging.CmapEntry) error {
 	if entry.Key == "quorum.unregister_device" && entry.Value == "1" {
 		return b.UnregisterDevice(ctx)
 	}
-	if entry.Key == dumpKey {
-		_, err := b.Dump(ctx)
-		return err
+	switch entry.Key {
+	case dumpKey:
+		if _, err := b.Dump(ctx); err != nil {
+			return err
+		}
+		return b.e.cfg.Cmap.Set(entry)
+	case gatherKey:
+		if entry.Value == "yes" {
+			return b.e.call(ctx, func() { b.e.step(&totem.ForceGather{}) })
+		}
+		return nil
 	}
 	if part, ok := strings.CutPrefix(entry.Key, clearKeys); ok {
 		return b.ClearStats(ctx, part)
@@ -344,6 +361,9 @@ func (b *Bus) SetCmap(ctx context.Context, entry messaging.CmapEntry) error {
 	}
 	return b.e.cfg.Cmap.Set(entry)
 }
+
+// gatherKey makes the ring agree on its membership anew when it is set to yes.
+const gatherKey = "runtime.force_gather"
 
 // readOnly tells whether clients may not set a key: those that say what the
 // configuration or the state of the cluster is, which a set would not change.

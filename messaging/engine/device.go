@@ -333,7 +333,12 @@ func (e *Engine) withDevice(out []messaging.CmapEntry, prefix string) []messagin
 	if e.cfg.Device.Arbiter == nil {
 		return out
 	}
-	for _, k := range e.cfg.Device.Arbiter.Entries() {
+	return merge(out, e.cfg.Device.Arbiter.Entries(), prefix)
+}
+
+// merge adds those of the entries that begin with prefix, and sorts all.
+func merge(out, entries []messaging.CmapEntry, prefix string) []messaging.CmapEntry {
+	for _, k := range entries {
 		if strings.HasPrefix(k.Key, prefix) {
 			out = append(out, k)
 		}

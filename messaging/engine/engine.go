@@ -71,6 +71,7 @@ type Engine struct {
 	nextAsk  uint64
 	reload   reloading
 	stats    counters
+	traffic  traffic
 	cleared  map[string]uint64 // counters as they were when they were cleared
 	missed   []missed          // delays of the own scheduling, newest first
 	trouble  error             // ends Run
@@ -147,6 +148,8 @@ func New(cfg Config) (*Engine, error) {
 	e.publish()
 	e.setCmapUint("config.reload_in_progress", 8, 0)
 	e.setCmapUint("config.totemconfig_reload_in_progress", 8, 0)
+	e.listServices()
+	e.listTriggers()
 	return e, nil
 }
 

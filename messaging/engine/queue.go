@@ -132,6 +132,13 @@ func (q *eventQueue) takeLocked(count, size int) []messaging.Event {
 	return out
 }
 
+// len is how many events wait.
+func (q *eventQueue) len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.events)
+}
+
 // ended tells why the queue has ended, or nil.
 func (q *eventQueue) ended() error {
 	q.mu.Lock()

@@ -83,11 +83,15 @@ func (e *Engine) received(b *rxBatch) {
 		if from == nil {
 			continue // not configured, or not yet: a reload is under way
 		}
-		from.counts[p.link].received(len(plain) + auth.Overhead)
+		c := &from.counts[p.link]
 		switch p.kind {
 		case auth.Beat:
+			c.ping.received(len(plain) + auth.Overhead)
 			e.links.Beat(p.recv.From, p.link, len(plain) > 0 && plain[0]&1 != 0)
+		case auth.Token:
+			c.data.received(len(plain) + auth.Overhead)
 		case auth.Data:
+			c.data.received(len(plain) + auth.Overhead)
 			e.todo = append(e.todo, &p.recv)
 		}
 	}

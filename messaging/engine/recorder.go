@@ -40,8 +40,13 @@ func (e *Engine) stepCore(ev totem.Event) []totem.Action {
 			ring.Panicked(e.recorder, e.now, ev)
 		}
 	}()
+	before, lost := e.core.State(), uint64(0)
+	if _, ok := ev.(*totem.Timer); ok {
+		lost = e.core.Stats().TokenLost
+	}
 	actions := ring.Step(e.recorder, e.core, e.now, ev)
 	done = true
+	e.traffic.stepped(e.now, before, lost, ev, e.core)
 	e.tokenSeen()
 	return actions
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/quorate/quorate/messaging"
+	"github.com/quorate/quorate/messaging/auth"
 	"github.com/quorate/quorate/messaging/cmap"
 )
 
@@ -42,8 +43,7 @@ type statistic struct {
 	counter bool
 }
 
-// statEntries are the statistics under corosync's names. What corosync counts
-// and this engine does not have is left out, rather than shown as 0.
+// statEntries are the statistics under corosync's names.
 func (e *Engine) statEntries() []messaging.CmapEntry {
 	var out []messaging.CmapEntry
 	for _, s := range e.statistics() {
@@ -58,6 +58,7 @@ func (e *Engine) statEntries() []messaging.CmapEntry {
 		out = append(out, cmap.Uint(key+"timestamp", 64, uint64(max(m.at.UnixMilli(), 0))),
 			messaging.CmapEntry{Key: key + "delay", Type: "flt", Value: strconv.FormatFloat(float64(m.delay.Milliseconds()), 'f', 6, 64)})
 	}
+	out = append(out, e.clientEntries()...)
 	slices.SortFunc(out, func(x, y messaging.CmapEntry) int { return strings.Compare(x.Key, y.Key) })
 	return out
 }
@@ -68,7 +69,7 @@ func (e *Engine) statistics() []statistic {
 	for key, v := range map[string]uint64{
 		"srp.orf_token_rx": s.TokensReceived, "srp.mcast_tx": s.McastSent, "srp.mcast_rx": s.McastReceived, "srp.mcast_retx": s.McastRetransmits,
 		"srp.memb_join_tx": s.JoinsSent, "srp.memb_join_rx": s.JoinsReceived, "srp.token_hold_cancel_tx": s.HoldCancels,
-		"srp.operational_entered": s.RingsInstalled, "srp.operational_token_lost": s.TokenLost, "srp.gather_entered": s.GatherEntered,
+		"srp.operational_entered": s.RingsInstalled, "srp.gather_entered": s.GatherEntered,
 		"srp.commit_entered": s.CommitEntered, "srp.recovery_entered": s.RecoveryEntered, "srp.consensus_timeouts": s.ConsensusLost,
 		"srp.rx_msg_dropped": s.Malformed + s.Foreign,
 	} {
@@ -82,40 +83,109 @@ func (e *Engine) statistics() []statistic {
 	gauge("pg.msg_queue_avail", 32, uint64(max(e.cfg.Totem.SendQueue-s.QueuedBytes, 0)))
 	gauge("ipcs.global.active", 64, uint64(len(e.members)))
 	out = append(out, statistic{statsPrefix + "ipcs.global.closed", 64, e.stats.closed, true})
+	out = append(out, e.trafficStatistics()...)
+	if e.cfg.Transport == knetName {
+		out = append(out, e.handleStatistics()...)
+	}
 	for _, l := range e.links.States() {
-		key := fmt.Sprintf("knet.node%d.link%d.", l.Peer, l.Link)
 		up := uint64(0)
 		if l.Up {
 			up = 1
 		}
-		gauge(key+"enabled", 8, 1)
-		gauge(key+"connected", 8, up)
-		gauge(key+"mtu", 32, uint64(e.cfg.Totem.MTU))
-		p := e.peers[l.Peer]
-		if p == nil {
-			continue
+		var c linkCounters
+		if p := e.peers[l.Peer]; p != nil {
+			c = p.counts[l.Link]
 		}
-		c := &p.counts[l.Link]
-		out = append(out, statistic{statsPrefix + key + "up_count", 32, c.ups, true}, statistic{statsPrefix + key + "down_count", 32, c.downs, true},
-			statistic{statsPrefix + key + "rx_total_packets", 64, c.rxPackets, true}, statistic{statsPrefix + key + "rx_total_bytes", 64, c.rxBytes, true},
-			statistic{statsPrefix + key + "tx_total_packets", 64, c.txPackets, true}, statistic{statsPrefix + key + "tx_total_bytes", 64, c.txBytes, true})
+		out = append(out, linkStatistics(fmt.Sprintf("%sknet.node%d.link%d.", statsPrefix, l.Peer, l.Link), up, uint64(e.cfg.Totem.MTU), &c)...)
 	}
+	return out
+}
+
+// knetName is the transport whose statistics corosync keeps in detail.
+const knetName = "knet"
+
+// noneYet is what corosync shows as the least of times none of which was taken.
+const noneYet = 1<<64 - 1
+
+// handleStatistics are those of knet that belong to no link. Nothing is ever
+// compressed, every packet is sealed, and how long that takes is not measured.
+func (e *Engine) handleStatistics() []statistic {
+	var tx, rx uint64
+	for _, p := range e.peers {
+		for i := range p.counts {
+			c := &p.counts[i]
+			tx += c.data.txPackets + c.ping.txPackets
+			rx += c.data.rxPackets + c.ping.rxPackets
+		}
+	}
+	values := map[string]uint64{"tx_uncompressed_packets": tx, "tx_crypt_packets": tx, "rx_crypt_packets": rx, "tx_crypt_byte_overhead": tx * auth.Overhead}
+	var out []statistic
+	for _, key := range []string{
+		"tx_uncompressed_packets", "tx_compressed_packets", "rx_compressed_packets", "tx_compressed_original_bytes", "rx_compressed_original_bytes",
+		"tx_compressed_size_bytes", "rx_compressed_size_bytes", "tx_crypt_packets", "rx_crypt_packets", "tx_crypt_byte_overhead",
+	} {
+		out = append(out, statistic{statsPrefix + "knet.handle." + key, 64, values[key], true})
+	}
+	for _, what := range []string{"tx_compress", "rx_compress", "tx_crypt", "rx_crypt"} {
+		for key, v := range map[string]uint64{"ave": 0, "max": 0, "min": noneYet} {
+			out = append(out, statistic{key: statsPrefix + "knet.handle." + what + "_time_" + key, bits: 64, value: v})
+		}
+	}
+	return out
+}
+
+// linkStatistics are those of a link to a peer. Heartbeats stand where knet has
+// its pings; nobody answers them, so that there is no latency, and the size of
+// packets is not probed.
+func linkStatistics(key string, up, mtu uint64, c *linkCounters) []statistic {
+	gauge := func(name string, bits int, v uint64) statistic {
+		return statistic{key: key + name, bits: bits, value: v}
+	}
+	out := []statistic{
+		gauge("enabled", 8, 1), gauge("connected", 8, up), gauge("mtu", 32, mtu),
+		gauge("latency_ave", 32, 0), gauge("latency_max", 32, 0), gauge("latency_min", 32, noneYet&(1<<32-1)), gauge("latency_samples", 32, 0),
+	}
+	add := func(name string, bits int, v uint64) { out = append(out, statistic{key + name, bits, v, true}) }
+	add("up_count", 32, c.ups)
+	add("down_count", 32, c.downs)
+	for _, k := range []struct {
+		name string
+		n    packetCounters
+	}{{"data", c.data}, {"ping", c.ping}, {"pong", packetCounters{}}, {"pmtu", packetCounters{}}} {
+		add("tx_"+k.name+"_packets", 64, k.n.txPackets)
+		add("tx_"+k.name+"_bytes", 64, k.n.txBytes)
+		add("rx_"+k.name+"_packets", 64, k.n.rxPackets)
+		add("rx_"+k.name+"_bytes", 64, k.n.rxBytes)
+		// Errors of sending are counted for the node as a whole, see the metrics.
+		add("tx_"+k.name+"_errors", 32, 0)
+		add("tx_"+k.name+"_retries", 32, 0)
+	}
+	add("tx_total_packets", 64, c.data.txPackets+c.ping.txPackets)
+	add("tx_total_bytes", 64, c.data.txBytes+c.ping.txBytes)
+	add("rx_total_packets", 64, c.data.rxPackets+c.ping.rxPackets)
+	add("rx_total_bytes", 64, c.data.rxBytes+c.ping.rxBytes)
+	add("tx_total_errors", 64, 0)
+	add("rx_total_retries", 64, 0)
 	return out
 }
 
 // linkCounters count what went over one link to and from one peer.
 type linkCounters struct {
-	ups, downs         uint64
+	ups, downs uint64
+	data, ping packetCounters
+}
+
+type packetCounters struct {
 	rxPackets, rxBytes uint64
 	txPackets, txBytes uint64
 }
 
-func (c *linkCounters) sent(size int) {
+func (c *packetCounters) sent(size int) {
 	c.txPackets++
 	c.txBytes += uint64(size)
 }
 
-func (c *linkCounters) received(size int) {
+func (c *packetCounters) received(size int) {
 	c.rxPackets++
 	c.rxBytes += uint64(size)
 }

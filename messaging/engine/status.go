@@ -68,7 +68,13 @@ func (e *Engine) peerAddr(id messaging.NodeID, number int) string {
 // Cmap reads keys by prefix; those of statistics are made at the call.
 func (b *Bus) Cmap(ctx context.Context, prefix string) ([]messaging.CmapEntry, error) {
 	if !strings.HasPrefix(prefix, statsPrefix[:5]) {
-		return b.e.withDevice(b.e.cfg.Cmap.Prefix(prefix), prefix), nil
+		out := b.e.cfg.Cmap.Prefix(prefix)
+		if strings.HasPrefix(prefix, servicesPrefix) || strings.HasPrefix(servicesPrefix, prefix) {
+			if err := b.e.call(ctx, func() { out = merge(out, b.e.serviceEntries(), prefix) }); err != nil {
+				return nil, err
+			}
+		}
+		return b.e.withDevice(out, prefix), nil
 	}
 	var stats []messaging.CmapEntry
 	if err := b.e.call(ctx, func() { stats = b.e.statEntries() }); err != nil {

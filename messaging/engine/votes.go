@@ -144,6 +144,9 @@ func (e *Engine) service(s *cpg.Service) {
 		e.cfg.Log.Error("operation not understood", "node", uint32(s.From), "error", err)
 		return
 	}
+	if kind, ok := opKinds[op.Op]; ok {
+		e.ordered(s.From, kind)
+	}
 	var err error
 	switch op.Op {
 	case opExpected:

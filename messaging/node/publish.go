@@ -6,6 +6,7 @@ package node
 import (
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/quorate/quorate/messaging"
 	"github.com/quorate/quorate/messaging/cmap"
@@ -29,6 +30,10 @@ func Publish(c *conf.Config, cfg *engine.Config, m *cmap.Map) error {
 		}
 	}
 	es = append(es, applied(c, cfg)...)
+	es = append(es, addresses(c, cfg)...)
+	if cfg.Transport == string(conf.Knet) {
+		es = append(es, packets(c)...)
+	}
 	return m.Replace(published, es)
 }
 
@@ -55,6 +60,8 @@ func applied(c *conf.Config, cfg *engine.Config) []messaging.CmapEntry {
 		{"miss_count_const", int64(t.MissCount)},
 		{"token_retransmits_before_loss_const", int64(t.TokenRetransmitsBeforeLoss)},
 		{"token_warning", int64(c.Timers.TokenWarning.Or(75))},
+		{"heartbeat_failures_allowed", said(c, "heartbeat_failures_allowed", 0)},
+		{"max_network_delay", said(c, "max_network_delay", 50)},
 		{"cancel_token_hold_on_retransmit", bit(t.NoHoldOnRetransmit)},
 		{"block_unlisted_ips", bit(c.BlockUnlisted)},
 		{"link_down_timeout", cfg.Link.Limit.Milliseconds()},
@@ -71,6 +78,46 @@ func applied(c *conf.Config, cfg *engine.Config) []messaging.CmapEntry {
 		}
 	}
 	return out
+}
+
+// addresses are those of this node's links, where the nodelist gives them: for
+// readers who look for what an interface section would say.
+func addresses(c *conf.Config, cfg *engine.Config) []messaging.CmapEntry {
+	if len(c.Nodes) == 0 {
+		return nil
+	}
+	var out []messaging.CmapEntry
+	for _, l := range cfg.Links {
+		if c.Interfaces[l.Number].BindNet == "" {
+			out = append(out, cmap.Str(fmt.Sprintf("totem.interface.%d.bindnetaddr", l.Number), l.Local.String()))
+		}
+	}
+	return out
+}
+
+// packets say what becomes of packets under knet: they are not compressed, and
+// their size follows totem.netmtu.
+func packets(c *conf.Config) []messaging.CmapEntry {
+	const prefix = "runtime.config.totem.knet_"
+	return []messaging.CmapEntry{
+		cmap.Str(prefix+"compression_model", "none"),
+		{Key: prefix + "compression_level", Type: "i32", Value: "0"},
+		cmap.Uint(prefix+"compression_threshold", 32, 0), cmap.Uint(prefix+"mtu", 32, uint64(said(c, "knet_mtu", 0))),
+		cmap.Uint(prefix+"pmtud_interval", 32, uint64(said(c, "knet_pmtud_interval", 30))),
+	}
+}
+
+// said is the number that the file gives to a key of totem that has no effect
+// here, or else corosync's default.
+func said(c *conf.Config, key string, def int64) int64 {
+	for _, e := range c.Entries {
+		if e.Key == "totem."+key {
+			if n, err := strconv.ParseInt(e.Value, 10, 64); err == nil {
+				return n
+			}
+		}
+	}
+	return def
 }
 
 func bit(on bool) int64 {

@@ -41,6 +41,7 @@ type Core struct {
 	base     uint64           // epoch at which the expected votes were lowered
 	full     uint32           // expected votes as configured at the start
 	inside   electorate       // what the members of this view owe to base
+	settling bool             // after a reload: votes above the configured ones may go
 }
 
 type node struct {
@@ -108,7 +109,7 @@ func (c *Core) Synced(seq uint64, members []messaging.NodeID, infos map[messagin
 		lost = lost || n.member && !now
 		n.member = now
 	}
-	c.members = slices.Clone(members)
+	c.members, c.settling = slices.Clone(members), false
 	slices.Sort(c.members)
 	if len(members) > 1 {
 		c.first = false
@@ -159,7 +160,21 @@ func (c *Core) Update(from messaging.NodeID, in Info) []Action {
 		return nil
 	}
 	n.info.Flags, n.info.Votes = in.Flags, min(in.Votes, MaxVotes)
+	if c.settling && c.configuredAgain() {
+		c.settling = false
+		return c.SetExpected(c.cfg.ExpectedVotes)
+	}
 	return c.recalculate(nil, false)
+}
+
+// configuredAgain tells whether votes that a reload took back were all that
+// raised the expected votes above those of the configuration.
+func (c *Core) configuredAgain() bool {
+	votes, _ := c.nodeVotes()
+	if c.device&FlagDeviceRegistered != 0 {
+		votes += c.cfg.Device.Votes
+	}
+	return votes <= c.cfg.ExpectedVotes && c.nodes[c.cfg.Self].info.Expected > c.cfg.ExpectedVotes
 }
 
 // Left notes that nodes announced their departure.
@@ -317,7 +332,7 @@ func (c *Core) CheckVotes(id messaging.NodeID, votes uint32) error {
 	n := c.nodes[id]
 	switch {
 	case n == nil:
-		return fmt.Errorf("%w: node %d was never seen", ErrVotes, id)
+		return fmt.Errorf("%w: node %d was never seen", messaging.ErrNoNode, id)
 	case votes > MaxVotes:
 		return fmt.Errorf("%w: at most %d", ErrVotes, MaxVotes)
 	}
@@ -325,7 +340,7 @@ func (c *Core) CheckVotes(id messaging.NodeID, votes uint32) error {
 	if n.member {
 		total = total - n.info.Votes + votes
 	}
-	if need := max((c.highest()+2)/2, (total+2)/2); need > total && c.quorate && !c.twoNodeNow() {
+	if need := max((c.highest()+2)/2, (total+2)/2); need > total && !c.twoNodeNow() {
 		return fmt.Errorf("%w: with %d votes of node %d the %d present would not reach the quorum of %d", ErrVotes, votes, id, total, need)
 	}
 	return nil
@@ -349,7 +364,9 @@ func (c *Core) SetVotes(id messaging.NodeID, votes uint32) []Action {
 
 // Reconfigure takes those options of a new configuration that may change while
 // the daemon runs: the votes, the expected votes, the device, two_node and with it
-// the wait_for_all that it implies. It comes in the total order.
+// the wait_for_all that it implies. It comes in the total order. More votes than
+// the configuration gives may have raised the expected votes; these go back when
+// the members have told that they have the configured votes again.
 func (c *Core) Reconfigure(cfg Config) []Action {
 	cfg, _ = cfg.Normalize()
 	if cfg.validate() != nil || cfg.ExpectedVotes == 0 {
@@ -369,6 +386,7 @@ func (c *Core) Reconfigure(cfg Config) []Action {
 	self := c.nodes[c.cfg.Self]
 	changed := c.cfg.ExpectedVotes != cfg.ExpectedVotes
 	c.cfg.Votes, self.info.Votes = cfg.Votes, cfg.Votes
+	c.settling = true
 	out := []Action{&Tell{}}
 	if changed {
 		return append(out, c.SetExpected(cfg.ExpectedVotes)...)

@@ -59,7 +59,7 @@ func (b *bench) told(id messaging.NodeID, as []Action) []Action {
 // alone. Steps: "view 1 2 …" makes a partition; "restart N…"; "expired 1 2 …"
 // orders the end of last_man_standing's window, "left N at 1 2 …" a clean leave,
 // "expect V at 1 2 …" and "votes V of N at 1 2 …" what administrators ask for,
-// "cancel at 1 2 …" of wait_for_all; "poll N yes|no", "lost N", "unregister N"
+// "cancel at 1 2 …" of wait_for_all, "reload at 1 2 …" of the same file; "poll N yes|no", "lost N", "unregister N"
 // are the device's.
 func TestVotequorum(t *testing.T) {
 	datadriven.Walk(t, "testdata/votequorum", func(t *testing.T, file string) {
@@ -92,7 +92,7 @@ func TestVotequorum(t *testing.T) {
 				if f := strings.Fields(line); f[0] == "restart" {
 					mk(ids(f[1:])[0])
 				} else {
-					runStep(t, &s, b, f)
+					runStep(t, &s, b, cfg, f)
 				}
 			}
 			return s.String()
@@ -173,7 +173,7 @@ func show(s *strings.Builder, b *bench, nodes []messaging.NodeID, acts map[messa
 	}
 }
 
-func runStep(t *testing.T, s *strings.Builder, b *bench, f []string) {
+func runStep(t *testing.T, s *strings.Builder, b *bench, cfg Config, f []string) {
 	nums := ids(f[1:])
 	each := func(nodes []messaging.NodeID, step func(*Core) []Action) {
 		acts := map[messaging.NodeID][]Action{}
@@ -204,6 +204,17 @@ func runStep(t *testing.T, s *strings.Builder, b *bench, f []string) {
 	case "votes":
 		v := uint32(nums[0])
 		checked(nums[2:], b.cores[nums[2]].CheckVotes(nums[1], v), func(c *Core) []Action { return c.SetVotes(nums[1], v) })
+	case "reload":
+		out := map[messaging.NodeID][]Action{}
+		for _, id := range nums {
+			c := cfg
+			c.Self = id
+			out[id] = b.cores[id].Reconfigure(c)
+		}
+		for _, id := range nums {
+			b.told(id, out[id])
+		}
+		show(s, b, nums, nil)
 	case "poll":
 		b.told(nums[0], b.cores[nums[0]].Poll(f[2] == "yes"))
 		show(s, b, b.views[nums[0]], nil)

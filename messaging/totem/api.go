@@ -10,7 +10,8 @@ import (
 )
 
 // An Event is one input of the core: *Start, *Recv, *Timer, *Submit,
-// *SuspectDown, *SuspectCleared, *Leave, *SyncDone, *Reconfigure, *Persisted.
+// *SuspectDown, *SuspectCleared, *Leave, *SyncDone, *Reconfigure, *Persisted,
+// *ForceGather.
 type Event interface{ event() }
 
 // Start begins the protocol. SavedRingSeq is the highest ring sequence number
@@ -61,6 +62,10 @@ type Leave struct{}
 // the latest regular configuration.
 type SyncDone struct{}
 
+// ForceGather makes an operational ring agree on its membership anew, at an
+// administrator's word.
+type ForceGather struct{}
+
 // Reconfigure changes timers and limits of a running core, Self excepted. A
 // Config that New would refuse is ignored with a notice. Nodes should get the
 // same values soon one after the other; membership does not move by it.
@@ -81,6 +86,7 @@ func (*SuspectCleared) event() {}
 func (*Leave) event()          {}
 func (*Reconfigure) event()    {}
 func (*SyncDone) event()       {}
+func (*ForceGather) event()    {}
 
 // TimerID names a timer of the core.
 type TimerID uint8

@@ -136,6 +136,10 @@ func (c *Core) Step(now time.Duration, ev Event) []Action {
 		c.persisted(ev.Seq)
 	case *Reconfigure:
 		c.reconfigure(ev.Config)
+	case *ForceGather:
+		if c.state == Operational {
+			c.enterGather("forced")
+		}
 	case *Leave:
 		c.leave()
 	}

@@ -24,6 +24,7 @@ const (
 	kindSyncDone       = 8
 	kindReconfigure    = 9
 	kindPersisted      = 10
+	kindForceGather    = 11
 )
 
 // AppendEvent adds an event to b in a form that DecodeEvent reads.
@@ -67,6 +68,8 @@ func AppendEventHead(b []byte, ev Event) (head, body []byte) {
 	case *Reconfigure:
 		a.b = append(a.b, kindReconfigure)
 		ev.Config.archive(&a)
+	case *ForceGather:
+		a.b = append(a.b, kindForceGather)
 	case *Persisted:
 		a.b = append(a.b, kindPersisted)
 		num(&a, &ev.Seq)
@@ -119,6 +122,8 @@ func DecodeEvent(b []byte) (Event, error) {
 		ev = &Leave{}
 	case kindSyncDone:
 		ev = &SyncDone{}
+	case kindForceGather:
+		ev = &ForceGather{}
 	case kindReconfigure:
 		e := &Reconfigure{}
 		e.Config.archive(&a)
@@ -214,6 +219,8 @@ func EventString(ev Event) string {
 		return "leave"
 	case *SyncDone:
 		return "sync done"
+	case *ForceGather:
+		return "gather by force"
 	case *Reconfigure:
 		return fmt.Sprintf("reconfigure token %v window %d mtu %d", ev.Config.Token, ev.Config.Window, ev.Config.MTU)
 	case *Persisted:

@@ -251,6 +251,8 @@ func (s *script) run(t *testing.T, line string) {
 		for _, i := range args {
 			s.step(i, &Reconfigure{Config: cfg})
 		}
+	case "gather":
+		s.step(args[0], &ForceGather{})
 	case "syncdone":
 		s.step(args[0], &SyncDone{})
 	case "show":

@@ -49,11 +49,12 @@ func runCfgtool(ctx context.Context, io *cli.IO, args []string) int {
 			brief = true
 		case "F": // the daemons have no say in it anyway
 		case "a", "k":
-			if _, ok := positive(o.arg, math.MaxUint32); !ok {
+			id, ok := positive(o.arg, math.MaxUint32)
+			if !ok {
 				io.Errorf("The nodeid was not valid, try a positive number\n")
 				return exitError
 			}
-			action, arg = o.name, o.arg
+			action, arg = o.name, strconv.FormatUint(id, 10)
 		default:
 			action = o.name
 		}
@@ -62,9 +63,20 @@ func runCfgtool(ctx context.Context, io *cli.IO, args []string) int {
 		io.Printf("%s", cfgtoolUsage)
 		return exitOK
 	}
+	// These two say what they are about before they ask anybody.
+	switch action {
+	case "R":
+		io.Printf("Reloading corosync.conf...\n")
+	case "k":
+		io.Printf("Killing node %s\n", arg)
+	}
 	bus, status, err := dial(ctx, io)
 	if err != nil {
-		io.Errorf("Could not initialize corosync configuration API error 2\n")
+		why := "2"
+		if action == "R" || action == "L" {
+			why = "CS_ERR_LIBRARY"
+		}
+		io.Errorf("Could not initialize corosync configuration API error %s\n", why)
 		return exitError
 	}
 	defer func() { _ = bus.Close() }()
@@ -193,14 +205,10 @@ func (c *cfgtool) nodes(ctx context.Context) int {
 			}
 			lines = append(lines, line)
 		}
-		if !reachable && c.status.Transport != "knet" {
+		if !reachable {
 			continue
 		}
-		state := ""
-		if reachable {
-			state = "reachable"
-		}
-		c.io.Printf("nodeid: %d %s\n", n.ID, state)
+		c.io.Printf("nodeid: %d reachable\n", n.ID)
 		for _, l := range lines {
 			c.io.Printf("%s\n", l)
 		}
@@ -218,7 +226,6 @@ func (c *cfgtool) mtu(ctx context.Context, l messaging.Link) string {
 }
 
 func (c *cfgtool) reload(ctx context.Context) int {
-	c.io.Printf("Reloading corosync.conf...\n")
 	report, err := c.bus.Reload(ctx)
 	if errors.Is(err, messaging.ErrRefused) {
 		// One line for each reason; the first line of the error is the refusal.
@@ -262,7 +269,6 @@ func (c *cfgtool) reopen(ctx context.Context) int {
 
 func (c *cfgtool) kill(ctx context.Context, arg string) int {
 	id, _ := positive(arg, math.MaxUint32)
-	c.io.Printf("Killing node %d\n", id)
 	if err := c.bus.KillNode(ctx, messaging.NodeID(id)); err != nil {
 		c.io.Errorf("Could not kill node (error = %s)\n", csError(err))
 		return exitError

@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/hex"
+	"errors"
 	"io"
 	"os"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/quorate/quorate/internal/cli"
 	"github.com/quorate/quorate/messaging"
 	"github.com/quorate/quorate/messaging/client"
+	"github.com/quorate/quorate/messaging/cmap"
 )
 
 const cmapctlUsage = `
@@ -283,24 +285,43 @@ func (c *cmapctl) get(ctx context.Context, key string) int {
 	return exitOK
 }
 
-func (c *cmapctl) set(ctx context.Context, key, typ, value string) int {
+func (c *cmapctl) set(ctx context.Context, key, typ, word string) int {
 	if !strings.Contains(cmapTypes, " "+typ+" ") {
 		c.io.Errorf("Unknown type %s\n", typ)
 		return exitError
 	}
+	var value string
 	if typ == "bin" {
-		b, err := c.file(value)
+		b, err := c.file(word)
 		if err != nil {
-			c.io.Errorf("Can't open binary file %s: %s\n", value, reason(err))
+			c.io.Errorf("Can't open input file: %s\n", reason(err))
 			return exitError
 		}
 		value = hex.EncodeToString(b)
+	} else {
+		var err error
+		if value, err = scanValue(typ, word); err != nil {
+			c.io.Errorf("%s\n", err)
+			return exitError
+		}
 	}
-	if err := c.bus.SetCmap(ctx, messaging.CmapEntry{Key: key, Type: typ, Value: value}); err != nil {
-		c.io.Errorf("Failed to set key %s. Error %s\n", key, csError(err))
-		return exitError
+	var why string
+	switch _, clears := strings.CutPrefix(key, "stats.clear."); {
+	case cmap.CheckKey(key) != nil:
+		why = "CS_ERR_NAME_TOO_LONG" // of any name that a key cannot have
+	case typ == "bin" && value == "":
+		why = "CS_ERR_INVALID_PARAM"
+	default:
+		err := c.bus.SetCmap(ctx, messaging.CmapEntry{Key: key, Type: typ, Value: value})
+		if err == nil {
+			return exitOK
+		}
+		if why = csError(err); clears && errors.Is(err, messaging.ErrInvalid) {
+			why = "CS_ERR_NOT_SUPPORTED"
+		}
 	}
-	return exitOK
+	c.io.Errorf("Failed to set key %s. Error %s\n", key, why)
+	return exitError
 }
 
 // maxBinary bounds a value of type bin, in bytes.

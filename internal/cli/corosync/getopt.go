@@ -5,6 +5,8 @@ package corosync
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -22,13 +24,13 @@ func getopt(tool string, args []string, spec string, long map[string]string) (op
 	for i := 0; i < len(args); i++ {
 		a := args[i]
 		switch {
-		case a == "--" && long != nil:
+		case a == "--":
 			return opts, append(operands, args[i+1:]...), nil
 		case strings.HasPrefix(a, "--") && long != nil:
 			name, value, has := strings.Cut(a[2:], "=")
-			letter, ok := long[name]
-			if !ok {
-				return nil, nil, fmt.Errorf("%s: unrecognized option '--%s'", tool, name)
+			name, letter, err := longName(tool, name, long)
+			if err != nil {
+				return nil, nil, err
 			}
 			if strings.Contains(spec, letter+":") && !has {
 				if i++; i >= len(args) {
@@ -48,6 +50,27 @@ func getopt(tool string, args []string, spec string, long map[string]string) (op
 		}
 	}
 	return opts, operands, nil
+}
+
+// longName finds the letter of a long option, whose name may be cut as long as it
+// means one letter.
+func longName(tool, name string, long map[string]string) (full, letter string, err error) {
+	if letter, ok := long[name]; ok {
+		return name, letter, nil
+	}
+	for _, known := range slices.Sorted(maps.Keys(long)) {
+		switch {
+		case !strings.HasPrefix(known, name):
+		case letter != "" && letter != long[known]:
+			return "", "", fmt.Errorf("%s: option '--%s' is ambiguous", tool, name)
+		default:
+			full, letter = known, long[known]
+		}
+	}
+	if letter == "" {
+		return "", "", fmt.Errorf("%s: unrecognized option '--%s'", tool, name)
+	}
+	return full, letter, nil
 }
 
 // group reads letters that stand together; it tells how many of the following

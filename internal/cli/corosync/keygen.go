@@ -40,7 +40,7 @@ const (
 
 func runKeygen(_ context.Context, tool *cli.IO, args []string) int {
 	path, source, size := tool.Paths.Authkey(), "/dev/urandom", auth.DefaultKey
-	opts, _, err := getopt("corosync-keygen", args, "k:s:r:m:lh", map[string]string{
+	opts, _, err := getopt("corosync-keygen", args, "k:s:r:lh", map[string]string{
 		"key-file": "k", "size": "s", "random-file": "r", "less-secure": "l", "help": "h",
 	})
 	if err != nil {
@@ -52,7 +52,7 @@ func runKeygen(_ context.Context, tool *cli.IO, args []string) int {
 		switch o.name {
 		case "k":
 			path = o.arg
-		case "r", "m":
+		case "r":
 			source = o.arg
 		case "s":
 			n, err := strconv.Atoi(o.arg)
@@ -96,6 +96,10 @@ func keygen(tool *cli.IO, path, source string, size int) int {
 	}
 	if st, err := os.Stat(filepath.Dir(path)); err != nil || !st.IsDir() {
 		tool.Errorf("corosync-keygen: Could not create %s: %s\n", path, reason(errors.Join(err)))
+		return keygenCreate
+	}
+	if st, err := os.Stat(path); err == nil && st.IsDir() {
+		tool.Errorf("corosync-keygen: Could not create %s: Is a directory\n", path)
 		return keygenCreate
 	}
 	tool.Printf("Writing corosync key to %s.\n", path)

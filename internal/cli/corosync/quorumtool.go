@@ -6,6 +6,7 @@ package corosync
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"net/netip"
@@ -149,12 +150,16 @@ func (q *quorumtool) run(ctx context.Context, v messaging.QuorumView) int {
 	case "m", "W":
 		return q.monitor(ctx)
 	case "e":
-		return q.set("expected votes", q.bus.SetExpectedVotes(ctx, q.expected))
+		if err := q.bus.SetExpectedVotes(ctx, q.expected); err != nil {
+			q.io.Errorf("Unable to set expected votes: %s\n", csError(err))
+			return exitError
+		}
+		return exitOK
 	case "v":
 		if q.node == 0 {
 			q.node = uint32(v.Self)
 		}
-		return q.set("votes", q.bus.SetVotes(ctx, messaging.NodeID(q.node), q.votes))
+		return q.setVotes(ctx)
 	case "f":
 		return q.unregister(ctx)
 	}
@@ -176,11 +181,16 @@ func (q *quorumtool) counts(ctx context.Context) bool {
 	return false
 }
 
-func (q *quorumtool) set(what string, err error) int {
+func (q *quorumtool) setVotes(ctx context.Context) int {
+	err := q.bus.SetVotes(ctx, messaging.NodeID(q.node), q.votes)
 	if err == nil {
 		return exitOK
 	}
-	q.io.Errorf("Unable to set %s: %s\n", what, csError(err))
+	why := csError(err)
+	if errors.Is(err, messaging.ErrNoNode) {
+		why = "CS_ERR_NAME_NOT_FOUND"
+	}
+	q.io.Errorf("Unable to set votes %d for nodeid: %d: %s\n", q.votes, q.node, why)
 	return exitError
 }
 

@@ -74,7 +74,7 @@ func csError(err error) string {
 		return "CS_OK"
 	case errors.Is(err, messaging.ErrReadOnly), errors.Is(err, ipc.ErrDenied):
 		return "CS_ERR_ACCESS"
-	case errors.Is(err, messaging.ErrNoKey):
+	case errors.Is(err, messaging.ErrNoKey), errors.Is(err, messaging.ErrNoNode):
 		return "CS_ERR_NOT_EXIST"
 	case errors.Is(err, messaging.ErrAgain):
 		return "CS_ERR_TRY_AGAIN"

@@ -76,6 +76,7 @@ func serveTuned(t *testing.T, transport string, tune func(*engine.Config)) (*con
 // What differs from run to run.
 var volatile = []struct{ re, with string }{
 	{`Date: .*`, "Date:             NOW"},
+	{`(ping_packets|ping_bytes|crypt_byte_overhead|time_since_token_last_received) \(u64\) = [0-9]+`, "$1 (u64) = SOME"},
 	{`(packets|bytes) \(u64\) = [1-9][0-9]*`, "$1 (u64) = SOME"},
 	{`Ring ID:          1\.[0-9a-f]+`, "Ring ID:          1.SEQ"},
 }
@@ -141,6 +142,7 @@ func TestGetopt(t *testing.T) {
 		{"-z", "[] [] tool: invalid option -- 'z'"},
 		{"--no", "[] [] tool: unrecognized option '--no'"},
 		{"--force -s", "[{F } {s }] [] <nil>"},
+		{"--fo -s -- -b", "[{F } {s }] [-b] <nil>"},
 		{"-i", "[] [] tool: option requires an argument -- 'i'"},
 	} {
 		opts, rest, err := getopt("tool", strings.Fields(tc.args), "i:sbF", map[string]string{"force": "F"})
@@ -149,6 +151,31 @@ func TestGetopt(t *testing.T) {
 		}
 		if got := fmt.Sprint(opts, rest, err); got != tc.want {
 			t.Errorf("%s: %s, want %s", tc.args, got, tc.want)
+		}
+	}
+}
+
+func TestValuesAreReadAsSscanfReadsThem(t *testing.T) {
+	for _, tc := range []struct{ typ, word, want string }{
+		{"u8", "255", "255 <nil>"},
+		{"u8", "256", " 256 is not valid u8 integer"},
+		{"u8", "-1", " -1 is not valid u8 integer"},
+		{"u8", "12abc", "12 <nil>"},
+		{"u8", "abc", " abc is not valid u8 type value"},
+		{"u8", "", "  is not valid u8 type value"},
+		{"u16", "0x10", "0 <nil>"},
+		{"i8", "-128", "-128 <nil>"},
+		{"i8", "128", " 128 is not valid i8 integer"},
+		{"i64", "-9223372036854775808", "-9223372036854775808 <nil>"},
+		{"u32", "4294967296", " 4294967296 is not valid u32 integer"},
+		{"u64", "99999999999999999999999", "18446744073709551615 <nil>"},
+		{"flt", "1.5x", "1.5 <nil>"},
+		{"dbl", "x", " x is not valid dbl type value"},
+		{"str", "", " <nil>"},
+	} {
+		value, err := scanValue(tc.typ, tc.word)
+		if got := fmt.Sprint(value, " ", err); got != tc.want {
+			t.Errorf("%s %q: %q, want %q", tc.typ, tc.word, got, tc.want)
 		}
 	}
 }

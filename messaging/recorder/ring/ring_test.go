@@ -49,6 +49,7 @@ func lone(t testing.TB, size, messages int) (*recorder.Recorder, *totem.Core) {
 	cfg := totem.DefaultConfig(1, 1)
 	cfg.Window = 20
 	step(&totem.Reconfigure{Config: cfg})
+	step(&totem.ForceGather{})
 	step(&totem.Persisted{Seq: 9001})
 	return rec, core
 }

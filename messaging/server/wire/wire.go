@@ -27,6 +27,7 @@ func Errors() ipc.ErrorTable {
 		{Err: messaging.ErrAgain, Code: codes.Aborted, Reason: "AGAIN"},
 		{Err: messaging.ErrReadOnly, Code: codes.PermissionDenied, Reason: "READ_ONLY"},
 		{Err: messaging.ErrNoKey, Code: codes.NotFound, Reason: "NO_KEY"},
+		{Err: messaging.ErrNoNode, Code: codes.NotFound, Reason: "NO_NODE"},
 		{Err: messaging.ErrInvalid, Code: codes.InvalidArgument, Reason: "INVALID"},
 	}
 }
