@@ -178,15 +178,14 @@ func (m *member) Multicast(ctx context.Context, body []byte) error {
 		}
 		m.e.waiting = append(m.e.waiting, submission{body: msg, release: func() { m.ahead.Release(weight) }})
 	}
-	select {
-	case m.e.in <- f:
+	if m.e.handleHere(f) {
 		return nil
-	case <-m.e.done:
-		return messaging.ErrClosed
-	case <-ctx.Done():
-		m.ahead.Release(weight)
-		return ctx.Err()
 	}
+	if err := m.e.enqueue(ctx, f); err != nil {
+		m.ahead.Release(weight)
+		return err
+	}
+	return nil
 }
 
 // acquire waits for room, for the end of ctx, or for the end of the engine.

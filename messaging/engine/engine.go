@@ -27,22 +27,19 @@ import (
 // clientBits is the room for client ids within one ring sequence number.
 const clientBits = 12
 
-// queueLen bounds the events that wait for the engine's goroutine.
-const queueLen = 4096
-
 // An Engine runs the messaging layer of one node.
 type Engine struct {
 	cfg   Config
 	guard *auth.Guard
 	known knownSource
-	in    chan any
+	turn  turn
 	done  chan struct{} // closed when Run ends
 	stop  context.CancelFunc
 	wg    sync.WaitGroup
 	views viewBox
 	seen  refusalLog
 
-	// What follows belongs to the goroutine of Run.
+	// What follows belongs to who has the turn.
 	wire     transport.Wire
 	core     *totem.Core
 	recorder *recorder.Recorder
@@ -111,7 +108,7 @@ func New(cfg Config) (*Engine, error) {
 		cfg.Cmap = cmap.New()
 	}
 	e := &Engine{
-		cfg: cfg, in: make(chan any, queueLen), done: make(chan struct{}),
+		cfg: cfg, turn: newTurn(), done: make(chan struct{}),
 		timers: map[totem.TimerID]clock.Timer{}, peers: map[messaging.NodeID]*peer{},
 		members: map[uint64]*member{}, names: map[messaging.NodeID]string{cfg.Self: cfg.Name}, asked: map[uint64]chan error{}, cleared: map[string]uint64{},
 		groups: cpg.New(cfg.Self),
@@ -199,16 +196,11 @@ func (e *Engine) Run(ctx context.Context) error {
 	go e.reserve(saved)
 	e.runArbiter(ctx)
 	e.tick()
-	for e.trouble == nil {
-		select {
-		case <-ctx.Done():
-			e.announce("notice", "MAIN", "Node was shut down by a signal")
-			e.now = e.cfg.Clock.Now()
-			e.step(&totem.Leave{})
-			return nil
-		case ev := <-e.in:
-			e.handle(ev)
-		}
+	e.serve(ctx)
+	if e.trouble == nil {
+		e.announce("notice", "MAIN", "Node was shut down by a signal")
+		e.now = e.cfg.Clock.Now()
+		e.step(&totem.Leave{})
 	}
 	return e.trouble
 }
@@ -221,7 +213,7 @@ func (e *Engine) closeWire() {
 			select {
 			case <-gone:
 				return
-			case <-e.in:
+			case <-e.turn.in:
 			}
 		}
 	}()
@@ -237,7 +229,7 @@ func (e *Engine) closeWire() {
 // Done is closed when the engine has ended.
 func (e *Engine) Done() <-chan struct{} { return e.done }
 
-// The events of the engine's goroutine, besides functions.
+// The events of the engine, besides functions.
 type (
 	rxBatch struct {
 		packets []rxPacket
@@ -281,40 +273,6 @@ func (e *Engine) handle(ev any) {
 		ev()
 		e.step(nil)
 	}
-}
-
-// post hands an event to the engine's goroutine and waits while its channel is
-// full.
-func (e *Engine) post(ev any) {
-	select {
-	case e.in <- ev:
-	case <-e.done:
-	}
-}
-
-// call runs f in the engine's goroutine and waits for it.
-func (e *Engine) call(ctx context.Context, f func()) error {
-	ran := make(chan struct{})
-	select {
-	case e.in <- func() { f(); close(ran) }:
-	case <-e.done:
-		return messaging.ErrClosed
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	select {
-	case <-ran:
-		return nil
-	case <-e.done:
-		return messaging.ErrClosed
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// Healthy comes back once the engine's goroutine has run, for a watchdog.
-func (e *Engine) Healthy(ctx context.Context) error {
-	return e.call(ctx, func() {})
 }
 
 // maxTodo bounds what the list of waiting events keeps for the next step.

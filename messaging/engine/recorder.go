@@ -138,13 +138,21 @@ func (e *Engine) dumpTrouble() {
 	case e.trouble != nil:
 		why, final = e.trouble.Error(), e.core.AppendState(nil)
 	}
-	if why != "" && e.cfg.DumpDir != "" && e.recorder != nil {
-		if _, err := e.writeDump(e.recording(why, final)); err != nil {
-			e.cfg.Log.Error("recording not written", "error", err)
-		}
+	if why != "" {
+		e.dump(why, final)
 	}
 	if p != nil {
 		panic(p)
+	}
+}
+
+// dump writes the recording of an engine that ends, if it keeps one.
+func (e *Engine) dump(why string, final []byte) {
+	if e.cfg.DumpDir == "" || e.recorder == nil {
+		return
+	}
+	if _, err := e.writeDump(e.recording(why, final)); err != nil {
+		e.cfg.Log.Error("recording not written", "error", err)
 	}
 }
 

@@ -130,13 +130,19 @@ func cpu(b *testing.B) float64 {
 	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
 }
 
-// BenchmarkLatency measures one message at a time until its own delivery.
+// BenchmarkLatency measures one message at a time until its own delivery, for a
+// member in the daemon and for one that is a client at a socket.
 func BenchmarkLatency(b *testing.B) {
+	b.Run("inside", func(b *testing.B) { benchLatency(b, inProcess) })
+	b.Run("client", func(b *testing.B) { benchLatency(b, atSocket) })
+}
+
+func benchLatency(b *testing.B, bus func(*testing.B, *realNode) messaging.Bus) {
 	var groups []messaging.Group
 	for id := 1; id <= 3; id++ {
 		n := startReal(b, 35, 3, id, 1, nil)
 		defer n.stop()
-		g, err := n.Bus(1).Join(b.Context(), "bench")
+		g, err := bus(b, n).Join(b.Context(), "bench")
 		if err != nil {
 			b.Fatal(err)
 		}

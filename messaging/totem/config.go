@@ -41,7 +41,7 @@ type Config struct {
 	TokenRetransmit time.Duration
 	// TokenRetransmitsBeforeLoss divides Token for TokenRetransmit.
 	TokenRetransmitsBeforeLoss int
-	// Hold is how long the representative keeps the token of an idle ring.
+	// Hold is how long the token of an idle ring rests at one node at most.
 	// 0: TokenRetransmit*0.8 - 10 ms.
 	Hold time.Duration
 	// Join is the time between two JOIN packets while a membership is agreed.
@@ -58,7 +58,7 @@ type Config struct {
 	// node that lacks messages leaves. At least Token has to pass as well.
 	FailToReceive int
 	// SeqnoUnchanged is the number of rotations without messages after which
-	// the token is held.
+	// the token rests at who sent last; corosync's default is 30.
 	SeqnoUnchanged int
 	// Window bounds the packets that all nodes send in one rotation. corosync's
 	// default is 50, of packets that knet cuts from up to 64 KiB; ours fit the
@@ -104,7 +104,7 @@ func DefaultConfig(self messaging.NodeID, nodes int) Config {
 		Join:                       50 * time.Millisecond,
 		Merge:                      200 * time.Millisecond,
 		FailToReceive:              2500,
-		SeqnoUnchanged:             30,
+		SeqnoUnchanged:             1,
 		Window:                     256,
 		MaxMessages:                128,
 		MissCount:                  5,

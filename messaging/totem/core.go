@@ -68,7 +68,9 @@ type Core struct {
 	lastAru   uint64
 	aruCount  int           // tokens in a row whose aru I keep down
 	aruSince  time.Duration // since when
-	held      bool          // the ring is idle, the representative keeps the token
+	lastMine  uint64        // newest message of the ring that I sent
+	held      bool          // the token rests, here or at who sent last
+	wanted    bool          // somebody wants the token not to rest at my next visit
 	stored    []byte        // the token or commit token that I sent last
 	storedTo  messaging.NodeID
 	storedSeq uint64 // its Seq

@@ -15,7 +15,7 @@ func (c *Core) enterRecovery(ct *wire.Commit) {
 	c.next = newMsgSet(c.ring)
 	c.tokenSeq, c.lastSeq, c.lastAru, c.unchanged, c.aruCount = 0, 0, 0, 0, 0
 	c.flagCount, c.rotations, c.installSeq = 0, 0, 0
-	c.setRetrans, c.originated, c.held = false, false, false
+	c.setRetrans, c.originated, c.held, c.wanted, c.lastMine = false, false, false, false, 0
 	c.transMemb = c.memb.filter(func(n messaging.NodeID) bool {
 		for i := range ct.Members {
 			if m := &ct.Members[i]; m.Node == n {

@@ -59,7 +59,7 @@ func (c *Core) archive(a *archive) {
 			a.fail()
 		}
 	}
-	a.flags(&c.started, &c.left, &c.graceUsed, &c.failedToRecv, &c.originated, &c.held, &c.arrived, &c.setRetrans, &c.waitSync)
+	a.flags(&c.started, &c.left, &c.graceUsed, &c.failedToRecv, &c.originated, &c.held, &c.wanted, &c.arrived, &c.setRetrans, &c.waitSync)
 	num(a, &c.state)
 	for i := range c.timers {
 		t := &c.timers[i]
@@ -106,7 +106,7 @@ func (c *Core) archiveMembership(a *archive) {
 func (c *Core) archiveOrdering(a *archive) {
 	c.cur = archiveSet(a, c.cur)
 	c.next = archiveSet(a, c.next)
-	nums(a, &c.tokenSeq, &c.lastSeq, &c.lastAru, &c.storedSeq, &c.installSeq)
+	nums(a, &c.tokenSeq, &c.lastSeq, &c.lastAru, &c.lastMine, &c.storedSeq, &c.installSeq)
 	nums(a, &c.unchanged, &c.aruCount, &c.flow.sent, &c.flow.backlog, &c.flow.backlogN, &c.flagCount, &c.rotations)
 	num(a, &c.aruSince)
 	a.bytes(&c.stored)

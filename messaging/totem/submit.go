@@ -91,6 +91,7 @@ func (c *Core) nextPacket(s *msgSet, seq uint64) []byte {
 		}
 	}
 	s.put(seq, packet, c.self, m.Recovery)
+	c.lastMine = seq
 	return packet
 }
 

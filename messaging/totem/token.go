@@ -38,10 +38,10 @@ func (c *Core) onToken(t *wire.Token) {
 	if sent > 0 {
 		c.unchanged = 0
 	}
-	c.held = c.holds(rep, resent > 0 || len(t.Missing) > 0)
 	c.lastSeq = t.Seq
 
 	c.markAru(t, s)
+	hold := c.holds(t, rep, resent > 0 || len(t.Missing) > 0)
 	if c.failsToReceive(t, lastAru) {
 		return
 	}
@@ -50,7 +50,6 @@ func (c *Core) onToken(t *wire.Token) {
 	if c.state == Recovery {
 		c.recoveryVisit(t)
 	}
-	hold := rep && c.held
 	c.storeToken(t, hold)
 	if c.state == Operational {
 		c.deliverContiguous()
@@ -85,18 +84,60 @@ func (c *Core) acceptToken(t *wire.Token) {
 	}
 }
 
-// holds decides whether the ring is idle. Only the representative acts on it.
-func (c *Core) holds(rep, missing bool) bool {
+// holds decides whether the token stays here for a while. It stays with the node
+// that sent last, once that finds that everybody has everything: who sends one
+// message after the other then has the token when the next one comes. Before the
+// first message it is the representative. The others know only that the token may
+// rest by the time they have something.
+func (c *Core) holds(t *wire.Token, rep, missing bool) bool {
+	wanted := c.wanted
+	c.wanted, c.held = false, false
+	if c.state != Operational {
+		return false
+	}
+	if len(c.memb) == 1 {
+		c.held = !c.sendable() // alone there is nobody to wait for
+		return c.held
+	}
+	if c.sendable() {
+		return false
+	}
+	if c.lastMine != t.Seq || t.Seq == 0 && !rep {
+		c.held = true
+		return false
+	}
 	if missing && c.cfg.NoHoldOnRetransmit {
 		return false
 	}
-	if c.state == Operational && len(c.memb) == 1 {
-		return !c.sendable() // alone there is nobody to wait for
+	quiet := c.cfg.SeqnoUnchanged
+	if t.Aru != t.Seq {
+		quiet = max(quiet, lossyUnchanged)
 	}
-	if rep {
-		return c.unchanged > c.cfg.SeqnoUnchanged
+	c.held = c.unchanged >= quiet && !wanted
+	return c.held
+}
+
+// lossyUnchanged is the least number of rotations without messages before the
+// token rests although somebody lacks some: as long as a gap must be to be asked
+// for, since on a fast network many rotations pass before.
+const lossyUnchanged = 30
+
+// firstHold is how long a token rests first. Each rotation without messages
+// doubles it up to Hold: others may want it, and what they say of that may be lost.
+const firstHold = 4 * time.Millisecond
+
+func (c *Core) holdTime(t *wire.Token) time.Duration {
+	if len(c.memb) == 1 {
+		return c.cfg.Hold
 	}
-	return c.unchanged >= c.cfg.SeqnoUnchanged
+	if t.Aru != t.Seq && c.cfg.NoHoldOnRetransmit {
+		return c.cfg.MissTime
+	}
+	d := firstHold
+	for n := c.unchanged - c.cfg.SeqnoUnchanged; n > 0 && d < c.cfg.Hold; n-- {
+		d *= 2
+	}
+	return min(d, c.cfg.Hold)
 }
 
 // send serves requests, adds its own, and sends what waits, as far as flow
@@ -197,15 +238,15 @@ func (c *Core) failsToReceive(t *wire.Token, lastAru uint64) bool {
 	return true
 }
 
-// storeToken keeps the token for retransmission and passes it on, unless the
-// ring is idle and this is the representative.
+// storeToken keeps the token for retransmission and passes it on, unless it rests
+// here.
 func (c *Core) storeToken(t *wire.Token, hold bool) {
 	c.stored = t.Append(make([]byte, 0, t.Size()))
 	c.storedTo = c.members().after(c.self)
 	c.storedSeq = t.Seq
 	c.arrived = false
 	if hold {
-		c.setTimer(TimerHold, c.cfg.Hold)
+		c.setTimer(TimerHold, c.holdTime(t))
 	} else {
 		c.sendStored()
 	}
@@ -235,7 +276,7 @@ func (c *Core) retransmitToken() {
 	c.setTimer(TimerRetransmit, c.cfg.TokenRetransmit)
 }
 
-// releaseHold passes on the token that the representative holds.
+// releaseHold passes on the token that rests here.
 func (c *Core) releaseHold() {
 	c.stopTimer(TimerHold)
 	if c.stored == nil || (c.state != Operational && c.state != Recovery) {
@@ -256,18 +297,16 @@ func (c *Core) releaseHold() {
 	c.setTimer(TimerRetransmit, c.cfg.TokenRetransmit)
 }
 
-// cancelHold gets the token of an idle ring moving since there is something to
-// send. If the packet is lost the hold timer bounds the delay.
+// cancelHold gets a token that rests moving since there is something to send. If
+// the packet is lost the hold timer bounds the delay.
 func (c *Core) cancelHold() {
 	if !c.held || c.state != Operational {
 		return
 	}
 	c.held = false
 	c.unchanged = 0
-	if c.memb[0] == c.self {
-		if c.timers[TimerHold].armed {
-			c.releaseHold()
-		}
+	if c.timers[TimerHold].armed {
+		c.releaseHold()
 		return
 	}
 	c.stats.HoldCancels++
@@ -284,7 +323,9 @@ func (c *Core) onHoldCancel(h wire.HoldCancel) {
 	c.held = false
 	if c.timers[TimerHold].armed {
 		c.releaseHold()
+		return
 	}
+	c.wanted = true // it may be on its way to here
 }
 
 // rotated smooths the time between two tokens of a busy ring.

@@ -52,7 +52,7 @@ func run(args []string) error {
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return err
 	}
-	bus, err := client.Dial(daemon.Paths{}.Socket("messagingd"))
+	bus, err := client.Dial(daemon.Paths{Root: os.Getenv(daemon.RootVariable)}.Socket("messagingd"))
 	if err != nil {
 		return err
 	}
