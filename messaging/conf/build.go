@@ -290,7 +290,7 @@ func timerField(t *Timers, name string) *Number {
 		"hold": &t.Hold, "join": &t.Join, "send_join": &t.SendJoin, "consensus": &t.Consensus, "merge": &t.Merge,
 		"downcheck": &t.Downcheck, "fail_recv_const": &t.FailRecv, "seqno_unchanged_const": &t.SeqnoUnchanged,
 		"window_size": &t.WindowSize, "max_messages": &t.MaxMessages, "miss_count_const": &t.MissCount,
-		"link_down_timeout": &t.LinkDown, "heartbeat_interval": &t.HeartbeatInterval,
+		"link_down_timeout": &t.LinkDown, "node_down_timeout": &t.NodeDown, "heartbeat_interval": &t.HeartbeatInterval,
 	}[name]
 }
 

@@ -94,7 +94,7 @@ type Timers struct {
 	Token, TokenCoefficient, TokenWarning, TokenRetransmit, Retransmits Number
 	Hold, Join, SendJoin, Consensus, Merge, Downcheck                   Number
 	FailRecv, SeqnoUnchanged, WindowSize, MaxMessages, MissCount        Number
-	LinkDown, HeartbeatInterval                                         Number
+	LinkDown, NodeDown, HeartbeatInterval                               Number
 	CancelHoldOnRetransmit                                              Number
 }
 

@@ -62,7 +62,7 @@ var schema = sync.OnceValue(func() map[string]map[string]rule {
 			"max_messages": number("u32", 1, 4096), "miss_count_const": number("u32", 1, 1000),
 			"max_network_delay_const": millis, "rrp_problem_count_timeout": millis, "rrp_problem_count_threshold": u32,
 			"rrp_problem_count_mcast_threshold": u32, "rrp_token_expired_timeout": millis, "rrp_autorecovery_check_timeout": millis,
-			"link_down_timeout": millis, "heartbeat_interval": millis,
+			"link_down_timeout": millis, "node_down_timeout": millis, "heartbeat_interval": millis,
 		},
 		"totem.interface": {
 			"linknumber": number("u8", 0, MaxLinks-1), "ringnumber": number("u8", 0, MaxLinks-1),

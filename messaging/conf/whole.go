@@ -117,6 +117,7 @@ func (b *builder) checkTimers() {
 		{"downcheck", t.Downcheck, minTimer},
 		{"hold", t.Hold, 14},
 		{"link_down_timeout", t.LinkDown, 100},
+		{"node_down_timeout", t.NodeDown, 100},
 		{"heartbeat_interval", t.HeartbeatInterval, 10},
 	} {
 		if f.n.Set && f.n.Value < f.min {

@@ -342,7 +342,7 @@ func TestReloadChangesTimersWhileMessagesFlow(t *testing.T) {
 		}
 		l.Kill(3)
 		took := l.Await(1, true, 1, 2)
-		if want := link.DefaultConfig(f.token).Limit; took < want-time.Second || took > want+2*time.Second {
+		if want := link.DefaultConfig(f.token).NodeLimit; took < want-time.Second || took > want+2*time.Second {
 			t.Errorf("the death is noticed after %s, want about %s", took, want)
 		}
 	})

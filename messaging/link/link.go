@@ -17,8 +17,13 @@ import (
 type Config struct {
 	// Interval is the longest time between two packets to a peer on one link.
 	Interval time.Duration
-	// Limit is the silence after which a link counts as down.
+	// Limit is the silence after which a link counts as down while another link
+	// to the peer is heard.
 	Limit time.Duration
+	// NodeLimit is the silence of all links after which the peer counts as dead.
+	// No pause of a peer and no gap of the network that the token survives is to
+	// pass for a death, so it is about the token timeout.
+	NodeLimit time.Duration
 	// Refusals is how many answers "port unreachable" in a row, with no packet
 	// of the peer among them, count as death.
 	Refusals int
@@ -40,19 +45,31 @@ const (
 	// MinIntervals is the least number of intervals in the limit.
 	MinIntervals = 3
 	// limitShare is the part of the token timeout, in percent, that is the
-	// default limit.
+	// default limit of a link; silence of nodeShare is forgiven to a node.
 	limitShare = 60
+	nodeShare  = 90
 )
 
 // DefaultConfig fits a token timeout.
 func DefaultConfig(token time.Duration) Config {
 	c := Config{Interval: DefaultInterval, Refusals: DefaultRefusals}
 	c.Limit = max(token*limitShare/100, MinIntervals*c.Interval)
+	c.NodeLimit = NodeLimit(token, c)
 	c.RefusedSilence = RestartGrace
 	return c
 }
 
+// NodeLimit is the default of that limit for a token timeout. When a peer falls
+// silent its last packet may be an interval and half a tick old, and it is heard
+// again at its next packet; silence is counted in ticks.
+func NodeLimit(token time.Duration, c Config) time.Duration {
+	return max(token*nodeShare/100+c.Interval+2*c.Tick(), c.Limit)
+}
+
 func (c *Config) validate() error {
+	if c.NodeLimit < c.Limit {
+		return fmt.Errorf("link: the limit of a node is %s, that of a link %s: it must not be less", c.NodeLimit, c.Limit)
+	}
 	if c.Interval <= 0 || c.Limit < MinIntervals*c.Interval || c.Refusals < 1 || c.RefusedSilence < 0 {
 		return fmt.Errorf("link: interval %s, limit %s, refusals %d: the limit must be at least %d intervals", c.Interval, c.Limit, c.Refusals, MinIntervals)
 	}
@@ -263,11 +280,11 @@ func (c *Core) Tick(now time.Duration) []Action {
 // lives is heard within the window, one that does not passes the limit.
 func (c *Core) waitsFor(id messaging.NodeID, silence time.Duration) bool {
 	window := c.cfg.Interval + 2*c.cfg.Tick()
-	if silence >= c.cfg.Limit+window {
+	if silence >= c.cfg.NodeLimit+window {
 		return false
 	}
 	for _, other := range c.order {
-		if s := c.silence(other); other != id && c.peers[other].up && s < c.cfg.Limit && s >= c.cfg.Limit-window {
+		if s := c.silence(other); other != id && c.peers[other].up && s < c.cfg.NodeLimit && s >= c.cfg.NodeLimit-window {
 			return true
 		}
 	}
@@ -290,13 +307,14 @@ func (c *Core) silence(id messaging.NodeID) time.Duration {
 func (c *Core) judge(id messaging.NodeID, out []Action) []Action {
 	ps := c.peers[id]
 	any, why := false, ""
+	heard := c.silence(id) < c.cfg.Limit
 	for _, l := range ps.links {
 		p := c.paths[pathKey{id, l}]
 		if !p.up {
 			continue
 		}
 		switch {
-		case p.silence >= c.cfg.Limit && !c.waitsFor(id, p.silence):
+		case heard && p.silence >= c.cfg.Limit, p.silence >= c.cfg.NodeLimit && !c.waitsFor(id, p.silence):
 			why = fmt.Sprintf("silent for %d ms", p.silence.Milliseconds())
 		case p.refusals >= c.cfg.Refusals && p.silence >= c.cfg.RefusedSilence:
 			why = "its kernel refuses packets: the daemon is gone"

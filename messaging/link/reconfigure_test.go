@@ -35,7 +35,7 @@ func TestRemovedLinkTakesItsPeerAlong(t *testing.T) {
 }
 
 func TestReconfigureMovesTheLimit(t *testing.T) {
-	c, err := New(DefaultConfig(time.Second)) // limit 600 ms
+	c, err := New(DefaultConfig(time.Second)) // limit 1.1 s
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func TestReconfigureMovesTheLimit(t *testing.T) {
 		now += step
 		c.Tick(now)
 	}
-	if now < longer.Limit || now > longer.Limit+2*step+longer.Interval {
-		t.Errorf("down after %s, want %s", now, longer.Limit)
+	if now < longer.NodeLimit || now > longer.NodeLimit+2*step+longer.Interval {
+		t.Errorf("down after %s, want %s", now, longer.NodeLimit)
 	}
 }

@@ -267,6 +267,7 @@ func linkConfig(c *conf.Config, t totem.Config) link.Config {
 	l := link.DefaultConfig(t.Token)
 	l.Interval = c.Timers.HeartbeatInterval.Millis(l.Interval)
 	l.Limit = max(c.Timers.LinkDown.Millis(l.Limit), link.MinIntervals*l.Interval)
+	l.NodeLimit = max(c.Timers.NodeDown.Millis(link.NodeLimit(t.Token, l)), l.Limit)
 	return l
 }
 

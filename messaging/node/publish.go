@@ -65,6 +65,7 @@ func applied(c *conf.Config, cfg *engine.Config) []messaging.CmapEntry {
 		{"cancel_token_hold_on_retransmit", bit(t.NoHoldOnRetransmit)},
 		{"block_unlisted_ips", bit(c.BlockUnlisted)},
 		{"link_down_timeout", cfg.Link.Limit.Milliseconds()},
+		{"node_down_timeout", cfg.Link.NodeLimit.Milliseconds()},
 		{"heartbeat_interval", cfg.Link.Interval.Milliseconds()},
 	} {
 		out = append(out, cmap.Uint("runtime.config.totem."+e.key, 32, uint64(max(e.n, 0))))
