@@ -128,7 +128,7 @@ func (m *mutant) test(t *testing.T) {
 		t.Fatalf("go test -c: %v\n%s", err, out)
 	}
 	run := exec.CommandContext(t.Context(), bin, "-test.run", cmp.Or(m.run, usual), "-test.timeout", "240s")
-	run.Env = append(os.Environ(), "QUORATE_SIM_FIRST=0", "QUORATE_SIM_SEEDS="+mutantSeeds, "QUORATE_SIM_TRACE=", "QUORATE_SIM_FAILFAST=1", "QUORATE_SIM_DEPTH=40")
+	run.Env = append(os.Environ(), "QUORATE_SIM_FIRST=0", "QUORATE_SIM_SEEDS="+mutantSeeds, "QUORATE_SIM_TRACE=", "QUORATE_SIM_FAILFAST=1", "QUORATE_SIM_DEPTH=5")
 	out, err := run.CombinedOutput()
 	switch {
 	case err == nil:
