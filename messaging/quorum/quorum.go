@@ -34,6 +34,7 @@ type Core struct {
 	leaving  bool
 	window   bool             // last_man_standing waits
 	device   Flags            // of this node, as of now; others know what was ordered
+	between  bool             // the ring has changed and its members have not told yet
 	tieNode  messaging.NodeID // who decides a tie, chosen when last quorate
 	epoch    uint64           // of tieNode
 	tie      messaging.NodeID // what the latest quorate view known here says
@@ -124,7 +125,7 @@ func (c *Core) Synced(seq uint64, members []messaging.NodeID, infos map[messagin
 		}
 		c.take(id, in)
 	}
-	c.ring = seq
+	c.ring, c.between = seq, false
 	c.learn()
 	out = c.recalculate(out, false)
 	switch {
@@ -226,7 +227,10 @@ func (c *Core) Poll(cast bool) []Action {
 // DeviceStale takes the vote away because the ring has changed: the device gave
 // it to the members before. Nothing is counted anew until those of now have told
 // what they have.
-func (c *Core) DeviceStale() { c.device &^= FlagDeviceCast }
+func (c *Core) DeviceStale() {
+	c.device &^= FlagDeviceCast
+	c.between = true
+}
 
 // DeviceAnswered takes the device's word between rings, where nothing is counted:
 // this node tells it with the rest.
@@ -254,7 +258,15 @@ func (c *Core) setDevice(f Flags) []Action {
 	if c.cfg.Device.Name == "" || c.device&FlagDeviceRegistered == 0 || f == c.device {
 		return nil
 	}
+	gained := f&^c.device&FlagDeviceCast != 0
 	c.device = f
+	if c.between && gained {
+		// The vote is for the next ring and must not be counted with the members
+		// of the last one: node 2 is alone, meets 1, 3 and 4 who have quorum, the
+		// device gives its vote to the ring of all four, and before these have
+		// told who they are node 2 would be quorate by itself.
+		return []Action{&Tell{}}
+	}
 	return c.recalculate([]Action{&Tell{}}, false)
 }
 

@@ -367,6 +367,36 @@ func checkPartitions(t *rapid.T, b *bench, cfg Config, parts [][]messaging.NodeI
 	}
 }
 
+// TestTheVoteForTheNextRingDoesNotCountInTheLast: node 2 was alone and is in a
+// ring with the others, who have not told yet.
+func TestTheVoteForTheNextRingDoesNotCountInTheLast(t *testing.T) {
+	core, err := New(Config{Self: 2, Votes: 1, ExpectedVotes: 7, Device: Device{Name: "Qdevice", Votes: 3}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	core.Synced(4, []messaging.NodeID{2}, map[messaging.NodeID]Info{2: core.Info()})
+	core.Poll(false)
+	core.DeviceStale()
+	as := core.Poll(true)
+	if core.Result().Quorate {
+		t.Error("node 2 counts the vote for the next ring with the members of the last")
+	}
+	if len(as) != 1 {
+		t.Fatalf("the vote is not told: %v", as)
+	}
+	if _, ok := as[0].(*Tell); !ok {
+		t.Errorf("the vote is not told: %T", as[0])
+	}
+	infos := map[messaging.NodeID]Info{2: core.Info()}
+	for _, id := range []messaging.NodeID{1, 3, 4} {
+		infos[id] = Info{Votes: 1, Expected: 7, Flags: FlagDeviceRegistered | FlagDeviceAlive}
+	}
+	core.Synced(8, []messaging.NodeID{1, 2, 3, 4}, infos)
+	if r := core.Result(); !r.Quorate || r.TotalVotes != 7 {
+		t.Errorf("quorate=%v with %d votes once all have told", r.Quorate, r.TotalVotes)
+	}
+}
+
 func TestNewRefusesAbsurdVotes(t *testing.T) {
 	if _, err := New(Config{Self: 1, Votes: MaxVotes + 1}); err == nil {
 		t.Error("accepted")
