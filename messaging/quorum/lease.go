@@ -24,6 +24,7 @@ type Lease struct {
 	parted          bool
 	started, ended  time.Duration
 	alone, wasAlone bool // the ring has one member
+	lost            bool // members were lost since the view
 }
 
 // marginShare is the part of the length that is added for clocks that run at
@@ -44,32 +45,39 @@ func (l *Lease) Token(now time.Duration) { l.before, l.last = l.last, now }
 
 // Part notes that the node has left its ring to form another: tokens that come
 // are of the next one.
+//
+// The ring may be one whose view never came here. Other members of it may have
+// had theirs, and hold on to it: what counts for them is the last token of that
+// ring.
 func (l *Lease) Part() {
 	if l.parted {
-		return
+		l.ended = max(l.ended, l.last)
+	} else {
+		l.parted, l.started, l.ended, l.wasAlone = true, l.before, l.last, l.alone
 	}
-	l.parted, l.started, l.ended, l.wasAlone = true, l.before, l.last, l.alone
 	l.before, l.last = 0, 0
 }
 
 // Install notes the next ring. The time given back is that before which the node
-// must not act on it: members that are lost may act until then.
+// must not act on it: members that are lost may act until then, also those that
+// were lost on the way to a ring in between.
 func (l *Lease) Install(now time.Duration, lost, alone bool) (actFrom time.Duration) {
 	if !l.parted {
 		l.Part()
 	}
+	l.lost = l.lost || lost
 	l.alone = alone
 	if l.before == 0 {
 		l.before, l.last = now, now
 	}
-	if !l.On() || !lost {
+	if !l.On() || !l.lost {
 		return 0
 	}
 	return l.ended + l.length + l.Margin()
 }
 
 // View notes that the view is that of the ring that runs now.
-func (l *Lease) View() { l.parted = false }
+func (l *Lease) View() { l.parted, l.lost = false, false }
 
 // Until is the time up to which the view holds; ok is false where nothing bounds
 // it.

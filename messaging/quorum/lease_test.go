@@ -122,6 +122,31 @@ func TestTokensOfTheNextRingDoNotRenewTheViewOfThisOne(t *testing.T) {
 	}
 }
 
+// Node 4 is lost on the way from the ring of four to that of 1, 2, 3, and before
+// these have counted, 5 joins. None of them is lost by that change; 4 may still act.
+func TestWhoWasLostOnTheWayToAnotherRingIsWaitedFor(t *testing.T) {
+	l := NewLease(time.Second)
+	l.Install(0, false, false)
+	l.View()
+	l.Token(time.Second)
+	l.Part()
+	l.Token(1100 * time.Millisecond)
+	if from := l.Install(1100*time.Millisecond, true, false); from != 2*time.Second+l.Margin() {
+		t.Errorf("acts from %v on the ring in between", from)
+	}
+	// Others may have had the view of the ring in between.
+	l.Token(1200 * time.Millisecond)
+	l.Part()
+	if from := l.Install(1300*time.Millisecond, false, false); from != 2200*time.Millisecond+l.Margin() {
+		t.Errorf("acts from %v", from)
+	}
+	l.View()
+	l.Part()
+	if from := l.Install(3*time.Second, false, false); from != 0 {
+		t.Errorf("acts from %v though nobody is lost since the view", from)
+	}
+}
+
 func TestWhoIsAloneAndWhoHasNoLeaseIsNotBound(t *testing.T) {
 	alone := NewLease(time.Second)
 	alone.Install(0, true, true)

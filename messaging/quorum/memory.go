@@ -84,7 +84,8 @@ func (c *Core) admit() {
 		return
 	}
 	total, _ := c.nodeVotes()
-	grown := max(min(c.inside.expected+c.inside.outside, max(c.full, c.cfg.ExpectedVotes)), total)
+	// Only what all members know: not what one of them alone was told to expect.
+	grown := max(min(c.inside.expected+c.inside.outside, max(c.full, c.inside.expected)), total)
 	c.expect(max(c.nodes[c.cfg.Self].info.Expected, grown))
 	c.inside.votes += c.inside.outside
 	c.inside.expected, c.inside.outside = grown, 0

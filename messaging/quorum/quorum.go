@@ -395,6 +395,7 @@ func (c *Core) Reconfigure(cfg Config) []Action {
 		c.cfg.Device = cfg.Device
 		c.device = registered(cfg.Device)
 	}
+	c.full = cfg.ExpectedVotes
 	self := c.nodes[c.cfg.Self]
 	changed := c.cfg.ExpectedVotes != cfg.ExpectedVotes
 	c.cfg.Votes, self.info.Votes = cfg.Votes, cfg.Votes
