@@ -238,7 +238,7 @@ func (c *Core) DeviceAnswered(cast bool) {
 	if c.device&FlagDeviceRegistered == 0 {
 		return
 	}
-	c.device |= FlagDeviceAlive
+	c.device = (c.device | FlagDeviceAlive) &^ FlagDeviceCast
 	if cast {
 		c.device |= FlagDeviceCast
 	}

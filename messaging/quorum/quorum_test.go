@@ -397,6 +397,21 @@ func TestTheVoteForTheNextRingDoesNotCountInTheLast(t *testing.T) {
 	}
 }
 
+// TestTheDevicesLastWordBetweenRingsCounts: the server gave the vote and took it
+// back, while the node's own word waited for the end of a lease.
+func TestTheDevicesLastWordBetweenRingsCounts(t *testing.T) {
+	core, err := New(Config{Self: 1, Votes: 1, ExpectedVotes: 3, Device: Device{Name: "Qdevice", Votes: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	core.DeviceStale()
+	core.DeviceAnswered(true)
+	core.DeviceAnswered(false)
+	if in := core.Info(); in.Flags&FlagDeviceCast != 0 || in.Flags&FlagDeviceAlive == 0 {
+		t.Errorf("the node tells that it has a vote which the server has taken back: flags %d", in.Flags)
+	}
+}
+
 func TestNewRefusesAbsurdVotes(t *testing.T) {
 	if _, err := New(Config{Self: 1, Votes: MaxVotes + 1}); err == nil {
 		t.Error("accepted")
