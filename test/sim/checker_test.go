@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"github.com/quorate/quorate/messaging"
-	"github.com/quorate/quorate/messaging/cpg"
 	"github.com/quorate/quorate/messaging/totem"
 )
 
@@ -71,9 +70,8 @@ type checker struct {
 	faults   []string
 	spans    *spans
 	tables   map[messaging.RingID]uint64 // of process groups after a synchronisation
-	quorate  map[messaging.RingID]vote
-	often    [numOften]uint64  // checks of the rules that are checked at each delivery
-	checks   map[string]uint64 // how often each rule had something to check
+	often    [numOften]uint64            // checks of the rules that are checked at each delivery
+	checks   map[string]uint64           // how often each rule had something to check
 }
 
 // sent is what is known of a submitted message.
@@ -108,7 +106,7 @@ const maxFaults = 10
 
 func newChecker() *checker {
 	return &checker{
-		numbers: map[messaging.RingID]int32{}, spans: newSpans(), quorate: map[messaging.RingID]vote{}, tables: map[messaging.RingID]uint64{}, lives: map[lifeID]*history{}, rings: map[messaging.RingID][]messaging.NodeID{},
+		numbers: map[messaging.RingID]int32{}, spans: newSpans(), tables: map[messaging.RingID]uint64{}, lives: map[lifeID]*history{}, rings: map[messaging.RingID][]messaging.NodeID{},
 		ringSeq: map[messaging.NodeID]uint64{}, checks: map[string]uint64{},
 	}
 }
@@ -159,35 +157,6 @@ func (k *checker) synced(n messaging.NodeID, life int, ring messaging.RingID, ta
 		k.expect("groups agree", other == table, "node %d life %d: its groups at the end of the synchronisation on ring %v are not the others'", n, life, ring)
 	}
 	k.tables[ring] = table
-}
-
-// vote is what the votes of a ring said.
-type vote struct {
-	quorate bool
-	members []messaging.NodeID
-}
-
-// voted checks what a node makes of the votes of a ring: all members the same,
-// and no two quorate rings without a node in common. (Members of a ring that is
-// about to break count as quorate until they know; that is when, not where.)
-func (k *checker) voted(n *node, a *cpg.Synced, quorate bool) {
-	if v, known := k.quorate[a.Ring]; known {
-		k.expect("members agree on quorum", v.quorate == quorate, "ring %v: node %d says %v", a.Ring, n.id, quorate)
-		return
-	}
-	if quorate {
-		first := true
-		for ring, v := range k.quorate {
-			if v.quorate {
-				first = false
-				k.expect("one quorate side", len(minus(v.members, a.Members)) < len(v.members), "rings %v of %v and %v of %v", ring, v.members, a.Ring, a.Members)
-			}
-		}
-		if n.c.waitForAll && first {
-			k.expect("wait for all", len(a.Members) == len(n.c.nodes), "ring %v of %v is the first quorate one", a.Ring, a.Members)
-		}
-	}
-	k.quorate[a.Ring] = vote{quorate, a.Members}
 }
 
 // delivered checks what can be checked at each delivery.

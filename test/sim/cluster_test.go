@@ -73,8 +73,11 @@ type node struct {
 	host  *sim.Host
 	core  *totem.Core
 	life  int
-	disk  uint64        // persisted ring sequence
-	wall  time.Duration // how far its calendar jumped
+	disk  uint64 // persisted ring sequence
+	// tracked are the highest expected votes, on the disk.
+	tracked  uint32
+	resuming bool          // it does what waited during a pause
+	wall     time.Duration // how far its calendar jumped
 	// diskFree is when the last write ends.
 	diskFree time.Duration
 	count    uint64 // messages submitted in this life
@@ -115,8 +118,10 @@ type cluster struct {
 	// groups, sealed seals and a link layer.
 	record, grouped, sealed bool
 	link                    link.Config // with seals
-	waitForAll              bool        // in the quorum, with process groups
-	digests                 bool        // keep the digest of each step
+	options                 *options    // of the quorum, with process groups
+	truth                   *truth
+	arbiter                 *arbiter // nil: no device
+	digests                 bool     // keep the digest of each step
 }
 
 func newCluster(seed uint64, n int, cfg totem.Config) *cluster {
@@ -162,6 +167,7 @@ func (n *node) start(lostDisk bool) {
 	n.host.Start()
 	n.state, n.diskFree = core.State(), 0
 	if lostDisk {
+		n.tracked = 0
 		n.disk = uint64(max(n.c.w.Now()+n.wall, 0)/time.Millisecond) << 20
 	}
 	n.recorder, n.groups, n.wire, n.digests, n.writes = nil, nil, nil, nil, 0
@@ -182,6 +188,9 @@ func (n *node) start(lostDisk bool) {
 func (n *node) crash() {
 	n.tracef("crash")
 	n.c.check.crashed(n.id, n.life)
+	if d := n.device(); d != nil {
+		d.crash()
+	}
 	n.host.Crash()
 }
 
@@ -227,6 +236,9 @@ func (n *node) step(ev totem.Event) {
 	}
 	n.c.cover.event(n.state, ev)
 	actions := ring.Step(n.recorder, n.core, n.host.Now(), ev)
+	if n.groups != nil {
+		n.groups.votes.tokenSeen()
+	}
 	if c.digests {
 		n.digests = append(n.digests, n.core.Digest())
 	}
@@ -269,6 +281,9 @@ func (n *node) step(ev totem.Event) {
 			}
 		case *totem.Notice:
 			n.c.cover.notice(a)
+			if n.groups != nil && a.Name == "state_changed" && a.From == "operational" {
+				n.groups.votes.lease.Part()
+			}
 		}
 	}
 	n.state = n.core.State()

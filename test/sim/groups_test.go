@@ -4,7 +4,6 @@
 package sim
 
 import (
-	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"maps"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/quorate/quorate/messaging"
 	"github.com/quorate/quorate/messaging/cpg"
-	"github.com/quorate/quorate/messaging/quorum"
 	"github.com/quorate/quorate/messaging/totem"
 )
 
@@ -22,7 +20,7 @@ import (
 type groups struct {
 	n       *node
 	core    *cpg.Core
-	votes   *quorum.Core
+	votes   *ballots
 	next    uint64                          // client
 	clients map[uint64][]messaging.MemberID // the last members each was told of
 	left    map[uint64]bool                 // asked to leave
@@ -32,14 +30,12 @@ type groups struct {
 var groupNames = []string{"cib", "crmd", "web"}
 
 func newGroups(n *node) *groups {
-	votes, err := quorum.New(quorum.Config{Self: n.id, Votes: 1, ExpectedVotes: uint32(len(n.c.nodes)), WaitForAll: n.c.waitForAll})
-	if err != nil {
-		panic(err)
-	}
-	return &groups{
-		n: n, core: cpg.New(n.id), votes: votes, next: uint64(n.life) << 32,
+	g := &groups{
+		n: n, core: cpg.New(n.id), next: uint64(n.life) << 32,
 		clients: map[uint64][]messaging.MemberID{}, left: map[uint64]bool{}, table: map[messaging.MemberID]messaging.Reason{},
 	}
+	g.votes = newBallots(n, g)
+	return g
 }
 
 // work lets a client do something, if the engine would take it now.
@@ -49,6 +45,9 @@ func (g *groups) work(size int) {
 		return
 	}
 	r := n.c.w.Rand()
+	if n.c.options.admin != "" && r.IntN(15) == 0 {
+		g.votes.ask()
+	}
 	clients := slices.DeleteFunc(slices.Sorted(maps.Keys(g.clients)), func(id uint64) bool { return g.left[id] })
 	what := r.IntN(10)
 	var body []byte
@@ -73,14 +72,15 @@ func (g *groups) work(size int) {
 	n.step(n.message(false, body))
 }
 
-func (g *groups) transitional(a *totem.ConfChange) { g.core.Transitional(a.Members) }
+func (g *groups) transitional(a *totem.ConfChange) {
+	g.core.Transitional(a.Members)
+	g.votes.transitional(a)
+}
 
 func (g *groups) regular(a *totem.ConfChange) []totem.Event {
-	info, err := json.Marshal(g.votes.Info())
-	if err != nil {
-		panic(err)
-	}
-	return g.act(g.core.Regular(a.Ring, a.Members, info))
+	round := g.core.Regular(a.Ring, a.Members, nil)
+	out := g.act(round[:len(round)-1]) // the last is this node's word
+	return append(out, g.act(g.votes.regular(a))...)
 }
 
 func (g *groups) deliver(a *totem.Deliver) []totem.Event {
@@ -97,7 +97,9 @@ func (g *groups) act(as []cpg.Action) (out []totem.Event) {
 			g.event(a)
 		case *cpg.Synced:
 			k.expect("synchronisation completes", a.Ring == n.ring, "node %d: %v on %v", n.id, a.Ring, n.ring)
-			g.synced(a)
+			g.votes.synced(a)
+		case *cpg.Service:
+			g.votes.service(a)
 		case *cpg.SyncDone:
 			k.synced(n.id, n.life, n.ring, g.digest())
 			out = append(out, &totem.SyncDone{})
@@ -106,23 +108,6 @@ func (g *groups) act(as []cpg.Action) (out []totem.Event) {
 		}
 	}
 	return out
-}
-
-// synced counts the votes of a ring.
-func (g *groups) synced(a *cpg.Synced) {
-	infos := map[messaging.NodeID]quorum.Info{}
-	for id, b := range a.Extras {
-		var in quorum.Info
-		if err := json.Unmarshal(b, &in); err != nil {
-			panic(err)
-		}
-		infos[id] = in
-	}
-	g.votes.Synced(a.Ring.Seq, a.Members, infos)
-	if g.n.c.trace != nil {
-		g.n.tracef("  votes on %v of %v: %+v from %+v", a.Ring, a.Members, g.votes.Result(), infos)
-	}
-	g.n.c.check.voted(g.n, a, g.votes.Result().Quorate)
 }
 
 // digest stands for the tables of all groups.

@@ -31,6 +31,8 @@ type scenario struct {
 	link     link.Config   // of the real link layer, in seeds with seals
 	// directed lets the link layer judge each direction by itself.
 	directed bool
+	// options are those of the quorum, where there are process groups.
+	options *options
 	// timersFirst lets a node that was paused run its timers before its packets.
 	timersFirst bool
 	// grouped, sealed, record: see cluster.
@@ -116,6 +118,14 @@ func newScenario(seed uint64) *scenario {
 	if r.IntN(3) == 0 {
 		s.diskDelay = w.Between(0, 2*cfg.Token)
 	}
+	if s.options = drawOptions(seed, s.nodes, s.cfg.Token); s.grouped {
+		if s.options.lease > 0 {
+			s.drift = min(s.drift, maxDriftWithLease)
+		}
+		if s.options.algorithm != 0 {
+			s.chaos = max(s.chaos, 10*time.Second)
+		}
+	}
 	if s.sealed {
 		s.evidence = 0
 		s.link = link.DefaultConfig(cfg.Token)
@@ -141,6 +151,9 @@ func (s *scenario) String() string {
 		}
 	}
 	slices.Sort(on)
+	if s.grouped {
+		on = append(on, "quorum: "+s.options.name)
+	}
 	return fmt.Sprintf("seed %d: %d nodes, token %v, window %d/%d, mtu %d, loss %.3f duplicate %.3f late %.3f by %v, evidence %v, faults %s",
 		s.seed, s.nodes, s.cfg.Token, s.cfg.Window, s.cfg.MaxMessages, s.cfg.MTU, s.faults.Loss, s.faults.Duplicate,
 		s.faults.Late, s.faults.LateBy, s.evidence, strings.Join(on, " "))
@@ -166,9 +179,16 @@ func (s *scenario) run() result {
 
 func (s *scenario) play() (*cluster, result) {
 	c := newCluster(s.seed, s.nodes, s.cfg)
-	c.waitForAll = s.seed%2 == 0
 	c.grouped, c.sealed, c.record, c.link = s.grouped, s.sealed, s.record, s.link
 	c.diskDelay, c.digests = s.diskDelay, s.digests
+	if c.grouped {
+		c.options = s.options
+		c.truth = newTruth(c, c.options)
+		if c.options.cfg.Device.Name != "" {
+			c.arbiter = newArbiter(c)
+			c.arbiter.plague(s.chaos)
+		}
+	}
 	c.net.SetFaults(s.faults)
 	for _, n := range c.nodes {
 		if s.drift > 0 {
@@ -223,10 +243,20 @@ func (c *cluster) bounded() {
 const maxSteps = 1_000_000
 
 func (c *cluster) failed() bool {
-	if c.w.Steps() > c.maxSteps {
+	if c.w.Steps() > c.maxSteps+c.heartbeats() {
 		c.check.expect("bounded work", false, "%d events at %v", c.w.Steps(), c.w.Now())
 	}
 	return len(c.check.faults) > 0
+}
+
+// heartbeats gives how many events the link layer may have led to by now: it
+// never rests.
+func (c *cluster) heartbeats() uint64 {
+	if !c.sealed {
+		return 0
+	}
+	n := uint64(len(c.nodes))
+	return n * (n + 1) * uint64(c.w.Now()/c.link.Tick()+1)
 }
 
 // work lets a node's application send as long as faults rage.
@@ -349,6 +379,8 @@ func (s *scenario) strike(c *cluster, name string, n *node) {
 }
 
 func (s *scenario) resume(n *node) {
+	n.resuming = true
+	defer func() { n.resuming = false }()
 	if s.timersFirst {
 		n.host.ResumeTimersFirst()
 	} else {
@@ -458,10 +490,16 @@ func (s *scenario) recover(c *cluster) {
 		}
 	})
 	c.w.Run(c.w.Now(), nil)
+	if c.arbiter != nil {
+		c.arbiter.heal()
+	}
 	quiet := 4*s.cfg.Token + s.cfg.Consensus // delayed packets and half played faults run out
 	c.w.Run(c.w.Now()+quiet, c.failed)
 	c.net.Heal()
 	c.net.SetFaults(s.faults)
+	if c.truth != nil {
+		s.part(c)
+	}
 	// Penalties for nodes that flapped run out within their maximum.
 	bound := c.w.Now() + 50*time.Second + 6*(s.cfg.Token*3)
 	ok := c.w.Run(bound, func() bool { return c.failed() || c.whole() })
@@ -497,12 +535,53 @@ func (s *scenario) recover(c *cluster) {
 		return
 	}
 	c.check.everythingArrived()
+	if c.truth != nil {
+		c.truth.together()
+	}
 	f := s.faults
 	f.Loss = 0
 	c.net.SetFaults(f)
 	c.w.Run(c.w.Now()+s.cfg.Token, c.failed)
 	c.watch.calm = true
 	c.w.Run(c.w.Now()+2*s.cfg.Token, c.failed)
+}
+
+// part lets the network be parted for a long time, and everybody be settled.
+func (s *scenario) part(c *cluster) {
+	r := c.w.Rand()
+	sides := make([][]*node, 2)
+	places := make([]int, len(c.nodes))
+	for i := range places {
+		places[i] = r.IntN(2)
+		sides[places[i]] = append(sides[places[i]], c.nodes[i])
+	}
+	if len(sides[0]) == 0 || len(sides[1]) == 0 || c.failed() {
+		return
+	}
+	c.w.Run(c.w.Now()+2*time.Second, func() bool { return c.failed() || c.whole() })
+	c.net.Partition(places)
+	settled := func() bool { return c.ringOf(sides[0]) && c.ringOf(sides[1]) }
+	long := 4 * s.cfg.Token
+	if c.arbiter != nil {
+		long += deviceSync + deviceTimeout
+	}
+	if c.w.Run(c.w.Now()+5*time.Second, func() bool { return c.failed() || settled() }) && !c.failed() {
+		c.w.Run(c.w.Now()+long, c.failed)
+		if settled() && !c.failed() {
+			c.truth.sides(sides)
+		}
+	}
+	c.net.Heal()
+}
+
+// ringOf tells whether these nodes are one ring and have counted its votes.
+func (c *cluster) ringOf(side []*node) bool {
+	for _, n := range side {
+		if n.state != totem.Operational || n.ring != side[0].ring || len(n.membs) != len(side) || n.groups.votes.ring != n.ring {
+			return false
+		}
+	}
+	return true
 }
 
 // sent gives the packets that the nodes have numbered, or sent again.
