@@ -224,8 +224,8 @@ func FuzzParse(f *testing.F) {
 	rec := recorder.New(0)
 	for _, text := range []string{"abc", "d"} {
 		rec.Begin(time.Second, func(b []byte) []byte { return append(b, text...) })
-		rec.Event(2*time.Second, func(b []byte) []byte { return append(b, 3, 3) }, 7)
-		rec.Event(time.Second, func(b []byte) []byte { return b }, 8)
+		rec.Event(2*time.Second, func(b []byte) (head, body []byte) { return append(b, 3), []byte{3} }, 7)
+		rec.Event(time.Second, func(b []byte) (head, body []byte) { return b, nil }, 8)
 	}
 	for _, r := range []*recorder.Recorder{nil, rec} {
 		b := r.Dump(recorder.Header{Core: CoreName, Node: 1, Why: "x", Wall: time.Unix(1, 0)}, []byte("end"))
