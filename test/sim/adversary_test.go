@@ -57,12 +57,8 @@ func (a adversary) String() string {
 	return fmt.Sprintf("%d nodes, %s, losing packets %v, late %v", a.disturb.nodes, a.disturb.what, a.lost, a.late)
 }
 
-func (a adversary) run() []string {
-	faults, _ := a.play()
-	return faults
-}
-
-// play also tells how many packets the adversary saw until all was over.
+// play gives the faults that were found, and how many packets the adversary saw
+// until all was over.
 func (a adversary) play() ([]string, int) {
 	n := a.disturb.nodes
 	cfg := totem.DefaultConfig(1, n)
