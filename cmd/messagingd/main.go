@@ -42,7 +42,7 @@ func setup(fs *flag.FlagSet) func(ctx context.Context, env *daemon.Env) error {
 		if *test || err != nil {
 			return err
 		}
-		raisePriority(env.Log)
+		raisePriority(env.Log, s.nice)
 		return run(ctx, env, cfg)
 	}
 }
@@ -67,9 +67,11 @@ func run(ctx context.Context, env *daemon.Env, cfg engine.Config) error {
 		defer cancel()
 		return e.Run(ctx)
 	})
+	g.Go(func() error { return node.KeepSocket(ctx, cfg.Cmap, env.Paths.Socket("messagingd")) })
 	g.Go(func() error {
 		env.Ready()
-		return ipc.Serve(ctx, server.New(func(pid uint32) server.Bus { return e.Bus(pid) }, env.Log), lis)
+		open := func(pid uint32) server.Bus { return e.Bus(pid) }
+		return ipc.Serve(ctx, server.New(open, env.Log, ipc.AllowCallers(node.Allowed(cfg.Cmap))), lis)
 	})
 	return g.Wait()
 }

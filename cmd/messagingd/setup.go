@@ -26,6 +26,7 @@ type setting struct {
 	log     *slog.Logger
 	level   *slog.LevelVar
 	started slog.Level // what the command line asked for
+	nice    int        // priority of the threads
 }
 
 // logging does what the logging section says.
@@ -66,6 +67,12 @@ func (s *setting) build() (engine.Config, error) {
 	if err != nil {
 		return engine.Config{}, err
 	}
+	s.nice = conf.MinNice
+	if !c.SchedRR {
+		if s.nice, err = conf.Niceness(c.Priority); err != nil {
+			return engine.Config{}, err
+		}
+	}
 	s.logging(c.Logging)
 	s.classic.Write(engine.Announcement{Level: "notice", Subsys: "MAIN", Text: fmt.Sprintf("Corosync Cluster Engine %s starting up", node.Version)})
 	s.classic.Write(engine.Announcement{Level: "info", Subsys: "MAIN", Text: "Corosync built-in features: successfully read main configuration file '" + c.File + "'."})
@@ -92,12 +99,10 @@ func transportText(t conf.Transport) string {
 	return "Kronosnet"
 }
 
-// niceness is the priority that the daemon asks for: a ring is kept alive by
-// being on time.
-const niceness = -20
-
-// raisePriority asks for all threads; those to come inherit it.
-func raisePriority(log *slog.Logger) {
+// raisePriority asks for a priority of all threads; those to come inherit it. A
+// ring is kept alive by being on time: unless the file says otherwise it is the
+// highest that does not need real-time scheduling.
+func raisePriority(log *slog.Logger, niceness int) {
 	tasks, err := os.ReadDir("/proc/self/task")
 	if err != nil {
 		return

@@ -100,6 +100,8 @@ func TestMethodOutsideTheTableIsRefused(t *testing.T) {
 func TestAccessByRoleOfTheCaller(t *testing.T) {
 	g := &guard{ownUID: 117, haclient: 120, hasGroup: true, daemons: 118, hasUser: true}
 	noGroup := &guard{ownUID: 117}
+	listed := &guard{ownUID: 117}
+	AllowCallers(func(c Cred) bool { return c.UID == 1000 })(listed)
 	for _, tc := range []struct {
 		name  string
 		guard *guard
@@ -114,6 +116,9 @@ func TestAccessByRoleOfTheCaller(t *testing.T) {
 		{"a member reads", g, Cred{UID: 1000, GID: 120}, AccessRead, true},
 		{"a supplementary member writes", g, Cred{UID: 1000, GID: 5, Groups: []uint32{7, 120}}, AccessWrite, true},
 		{"a stranger does not read", g, Cred{UID: 1000, GID: 5}, AccessRead, false},
+		{"one who is listed writes", listed, Cred{UID: 1000, GID: 5}, AccessWrite, true},
+		{"one who is listed does not administer", listed, Cred{UID: 1000, GID: 5}, AccessAdmin, false},
+		{"one who is not listed does not read", listed, Cred{UID: 1001, GID: 5}, AccessRead, false},
 		{"without the group gid 0 is a stranger", noGroup, Cred{UID: 1000, GID: 0}, AccessRead, false},
 	} {
 		if got := tc.guard.permits(tc.cred, tc.need); got != tc.want {

@@ -36,8 +36,11 @@ const (
 // NewServer makes a gRPC server that knows its callers, allows them what the
 // table gives them, and answers the layer's errors by the error table. A
 // handler that panics ends the process: a broken promise is not served on.
-func NewServer(methods MethodTable, errs ErrorTable, log *slog.Logger) *grpc.Server {
+func NewServer(methods MethodTable, errs ErrorTable, log *slog.Logger, options ...Option) *grpc.Server {
 	g := newGuard(methods, log)
+	for _, o := range options {
+		o(g)
+	}
 	return grpc.NewServer(
 		grpc.Creds(peerTransport{}),
 		grpc.ChainUnaryInterceptor(g.unary, errs.unary),

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,7 +24,16 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("conf: read the configuration: %w (copy it from another node, or write one)", err)
 	}
-	return Read(path, text)
+	c, err := Read(path, text)
+	if err != nil {
+		return nil, err
+	}
+	more, err := readAccess(filepath.Join(filepath.Dir(path), accessDir))
+	if err != nil {
+		return nil, err
+	}
+	c.Access = append(c.Access, more...)
+	return c, nil
 }
 
 // Read parses and builds text; file is the name used in messages.
@@ -42,7 +52,7 @@ func Build(file string, root *Section) (*Config, error) {
 		cfg: &Config{
 			root: root, File: file, Transport: Knet, LinkMode: "passive", BlockUnlisted: true, NetMTU: DefaultMTU,
 			Interfaces: map[int]Interface{}, SchedRR: true,
-			Logging: Logging{ToStderr: true, ToSyslog: true, Timestamp: "on"},
+			Logging: Logging{ToStderr: true, ToSyslog: true, Timestamp: "hires", Blackbox: true},
 		},
 	}
 	b.section(root, "", "")
@@ -99,6 +109,8 @@ func (b *builder) section(s *Section, path, prefix string) {
 		b.iface(s)
 	case "nodelist.node":
 		b.node(s)
+	case "logging.logger_subsys":
+		b.subsystem(s)
 	}
 	for _, sub := range s.Subs {
 		subPath := join(path, sub.Name)
@@ -186,6 +198,10 @@ func (b *builder) key(k Key, path, prefix string) {
 		}
 		typ = r.typ
 	}
+	if path == "uidgid" {
+		b.cfg.Access = append(b.cfg.Access, Principal{Group: k.Name == "gid", Name: k.Value, File: b.cfg.File, Line: k.Line})
+		return // the map has the numbers
+	}
 	e := messaging.CmapEntry{Key: join(prefix, k.Name), Type: typ, Value: k.Value}
 	if err := cmap.CheckKey(e.Key); err != nil {
 		if len(e.Key) >= cmap.MinKeyLen {
@@ -225,8 +241,15 @@ func (b *builder) assign(k Key, path string) {
 		c.Logging.Timestamp = k.Value
 	case "system.state_dir":
 		c.StateDir = k.Value
+	case "logging.blackbox":
+		c.Logging.Blackbox = yes(k.Value)
 	case "system.sched_rr":
 		c.SchedRR = yes(k.Value)
+	case "system.priority":
+		c.Priority = k.Value
+		if _, err := Niceness(k.Value); err != nil {
+			b.fault(k.Line, "%s", err)
+		}
 	}
 }
 

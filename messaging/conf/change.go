@@ -28,6 +28,8 @@ func fixed(path, name string) bool {
 			"provider", "allow_downscale", "wait_for_all", "last_man_standing", "last_man_standing_window", "expected_votes_tracking",
 			"auto_tie_breaker", "auto_tie_breaker_node", "lease",
 		}, name)
+	case "logging":
+		return name == "blackbox"
 	case "system":
 		return true
 	}
@@ -95,6 +97,7 @@ func (c *Config) Amend(fresh *Config) (merged *Config, kept []Change, err error)
 	if err != nil {
 		return nil, nil, fmt.Errorf("together with what cannot change at run time: %w", err)
 	}
+	merged.Access = fresh.Access
 	return merged, changes(merged.Entries, fresh.Entries), nil
 }
 
@@ -102,9 +105,9 @@ func (c *Config) Amend(fresh *Config) (merged *Config, kept []Change, err error)
 // that may come several times are not its business.
 func keepFixed(s, old *Section, path string) {
 	keepKeys(s, old, path)
-	for _, name := range []string{"totem", "quorum", "system"} {
+	for _, name := range []string{"totem", "quorum", "logging", "system"} {
 		sub := join(path, name)
-		if !slices.Contains([]string{"totem", "quorum", "system"}, sub) {
+		if !slices.Contains([]string{"totem", "quorum", "logging", "system"}, sub) {
 			continue
 		}
 		o, n := mergedSub(old, name), mergedSub(s, name)

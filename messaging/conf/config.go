@@ -81,6 +81,8 @@ type Config struct {
 	Logging       Logging
 	StateDir      string // "" is the default path
 	SchedRR       bool
+	Priority      string      // system.priority: a nice value, min or max; "" is max
+	Access        []Principal // who may use the daemon besides root and the operators
 
 	Entries  []messaging.CmapEntry // for cmap, in the order of the file
 	Warnings []Warning
@@ -119,6 +121,36 @@ type NodeConf struct {
 	Line  int
 }
 
+// A Principal is a user or a group of a uidgid section.
+type Principal struct {
+	Group bool
+	Name  string // or number
+	File  string
+	Line  int
+}
+
+// Subsys is a logger_subsys section: what it says differs from what is said for
+// all subsystems, as far as the log file goes.
+type Subsys struct {
+	Name            string
+	ToLogfile       Switch
+	LogfilePriority string // "" says nothing
+	Debug           Switch
+}
+
+// A Switch is on, off, or not set.
+type Switch int8
+
+// The states of a switch.
+const (
+	Unset Switch = 0
+	On    Switch = 1
+	Off   Switch = -1
+)
+
+// Or is the switch as it is set, or else def.
+func (s Switch) Or(def bool) bool { return s == On || s == Unset && def }
+
 // Logging is the logging section.
 type Logging struct {
 	ToStderr, ToSyslog, ToLogfile bool
@@ -129,6 +161,8 @@ type Logging struct {
 	Debug           bool
 	// Timestamp is on, off or hires.
 	Timestamp string
+	Subsys    []Subsys
+	Blackbox  bool // keep a recording
 }
 
 // A Warning is a remark about one line.

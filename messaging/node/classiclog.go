@@ -32,6 +32,7 @@ type ClassicLog struct {
 	path   string         // guarded by mu; of file
 	lowest int            // guarded by mu; what is less severe does not go into the file
 	stamp  string         // guarded by mu; layout of the time
+	subsys []conf.Subsys  // guarded by mu
 }
 
 // The layouts of the time by logging.timestamp.
@@ -55,6 +56,7 @@ func (c *ClassicLog) Configure(l conf.Logging, abs func(string) string) error {
 	if l.Debug {
 		c.lowest = 0
 	}
+	c.subsys = slices.Clone(l.Subsys)
 	c.mu.Unlock()
 	if !l.ToLogfile || l.Logfile == "" {
 		return c.Close()
@@ -110,10 +112,31 @@ func (c *ClassicLog) Write(a engine.Announcement) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.file != nil && severity(a.Level) >= c.lowest {
+	if c.file != nil && c.wantsLocked(a) {
 		host, _, _ := strings.Cut(c.host, ".")
 		_, _ = fmt.Fprintf(c.file, "%s[%d] %s corosync %-7s %s\n", c.wall().Format(c.stamp), os.Getpid(), host, a.Level, text)
 	}
+}
+
+// wantsLocked tells whether a sentence goes into the file: the section of its
+// subsystem counts before what is said for all.
+func (c *ClassicLog) wantsLocked(a engine.Announcement) bool {
+	lowest := c.lowest
+	for _, s := range c.subsys {
+		if s.Name != a.Subsys {
+			continue
+		}
+		if !s.ToLogfile.Or(true) {
+			return false
+		}
+		if s.LogfilePriority != "" {
+			lowest = severity(s.LogfilePriority)
+		}
+		if s.Debug.Or(false) {
+			lowest = 0
+		}
+	}
+	return severity(a.Level) >= lowest
 }
 
 // Close closes the file.

@@ -83,6 +83,9 @@ func Build(s Source, c *conf.Config) (engine.Config, error) {
 		return cfg, err
 	}
 	cfg.DumpDir = dir
+	if !c.Logging.Blackbox {
+		cfg.Recorder = -1
+	}
 	cfg.Ring = engine.NewRingFile(dir, cfg.Self, s.Clock.Wall)
 	if err := Publish(c, &cfg, cfg.Cmap); err != nil {
 		return cfg, err

@@ -236,3 +236,38 @@ func TestClassicLogWritesCorosyncsForm(t *testing.T) {
 		t.Errorf("%q, %v, want %q", got, err, want)
 	}
 }
+
+func TestClassicLogHeedsSubsystems(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "corosync.log")
+	c := NewClassicLog(slog.New(slog.DiscardHandler), time.Now, "node1")
+	l := conf.Logging{ToLogfile: true, Logfile: path, Timestamp: "off", LogfilePriority: "warning", Subsys: []conf.Subsys{
+		{Name: "QUORUM", ToLogfile: conf.Off}, {Name: "VOTEQ", Debug: conf.On}, {Name: "CFG", LogfilePriority: "err"},
+	}}
+	if err := c.Configure(l, func(p string) string { return p }); err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range []engine.Announcement{
+		{Level: "notice", Subsys: "TOTEM", Text: "no"},
+		{Level: "warning", Subsys: "TOTEM", Text: "totem"},
+		{Level: "error", Subsys: "QUORUM", Text: "no"},
+		{Level: "debug", Subsys: "VOTEQ", Text: "voteq"},
+		{Level: "warning", Subsys: "CFG", Text: "no"},
+		{Level: "error", Subsys: "CFG", Text: "cfg"},
+	} {
+		c.Write(a)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for line := range strings.Lines(string(b)) {
+		got = append(got, strings.Fields(line)[len(strings.Fields(line))-1])
+	}
+	if want := "totem voteq cfg"; strings.Join(got, " ") != want {
+		t.Errorf("%v, want %s:\n%s", got, want, b)
+	}
+}

@@ -16,7 +16,7 @@ import (
 
 // published are the sections of the map that come from the file.
 var published = []string{
-	"totem.", "nodelist.", "quorum.", "logging.", "system.", "resources.", "uidgid.", "service.", "aisexec.", "nozzle.", "pload.",
+	"totem.", "nodelist.", "quorum.", "logging.", "system.", "resources.", "uidgid.config.", "service.", "aisexec.", "nozzle.", "pload.",
 	"runtime.config.",
 }
 
@@ -29,6 +29,11 @@ func Publish(c *conf.Config, cfg *engine.Config, m *cmap.Map) error {
 			es = append(es, cmap.Uint("nodelist.local_node_pos", 32, uint64(i)))
 		}
 	}
+	who, err := accessKeys(c)
+	if err != nil {
+		return err
+	}
+	es = append(es, who...)
 	es = append(es, applied(c, cfg)...)
 	es = append(es, addresses(c, cfg)...)
 	if cfg.Transport == string(conf.Knet) {

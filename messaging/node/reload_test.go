@@ -133,7 +133,7 @@ func TestReloadOfRealFiles(t *testing.T) {
 	if err != nil || cs[0] != (messaging.CmapChange{Event: messaging.CmapModified, Entry: messaging.CmapEntry{Key: "runtime.config.totem.token", Type: "u32", Value: "2625"}}) {
 		t.Errorf("%+v, %v", cs, err)
 	}
-	if l := <-a.logging; l.Timestamp != "on" {
+	if l := <-a.logging; l.Timestamp != "hires" {
 		t.Errorf("logging %+v", l)
 	}
 	c := startFiled(t, 3, next, 7)
