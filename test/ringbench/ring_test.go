@@ -74,10 +74,10 @@ func peers(b *testing.B) []stack {
 	return []stack{plain, sealed}
 }
 
-func must(b *testing.B, cmd *exec.Cmd) {
-	b.Helper()
+func must(tb testing.TB, cmd *exec.Cmd) {
+	tb.Helper()
 	if out, err := cmd.CombinedOutput(); err != nil {
-		b.Fatalf("%s: %v\n%s", cmd, err, out)
+		tb.Fatalf("%s: %v\n%s", cmd, err, out)
 	}
 }
 
