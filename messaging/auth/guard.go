@@ -29,6 +29,7 @@ const (
 	Token Kind = 2 // a token of the protocol
 	Beat  Kind = 3 // a heartbeat
 	Hello Kind = 4 // challenge and answer; accepted from unknown boots
+	Part  Kind = 5 // a part of a packet that is too large for a path
 )
 
 // Layout of the clear header, little-endian:
@@ -145,6 +146,7 @@ const (
 	OwnPacket    Reason = "own_packet"
 	OwnID        Reason = "duplicate_node_id" // our id from another machine
 	UnknownNode  Reason = "unknown_node"      // sender or its address is not listed
+	WrongLink    Reason = "wrong_link"        // from an address of the sender that belongs to another link
 	Replay       Reason = "replay"
 	BadSeal      Reason = "bad_seal"
 	UnknownBoot  Reason = "unknown_boot" // no hello was answered yet
@@ -152,7 +154,7 @@ const (
 )
 
 // Reasons lists all reasons, for metrics.
-var Reasons = []Reason{Malformed, BadVersion, OtherCluster, NotForUs, OwnPacket, OwnID, UnknownNode, Replay, BadSeal, UnknownBoot, RateLimited}
+var Reasons = []Reason{Malformed, BadVersion, OtherCluster, NotForUs, OwnPacket, OwnID, UnknownNode, WrongLink, Replay, BadSeal, UnknownBoot, RateLimited}
 
 // NewGuard draws a boot id and is ready to seal.
 func NewGuard(cfg Config) (*Guard, error) {
@@ -307,7 +309,7 @@ func (g *Guard) checkHeader(src netip.Addr, b []byte) (h header, reason Reason) 
 	switch {
 	case h.key == nil:
 		return h, OtherCluster
-	case h.kind < Data || h.kind > Hello || h.from == 0:
+	case h.kind < Data || h.kind > Part || h.from == 0:
 		return h, Malformed
 	case h.from == g.cfg.Self && subtle.ConstantTimeCompare(h.boot[:], g.boot[:]) == 1:
 		return h, OwnPacket

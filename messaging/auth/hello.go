@@ -96,6 +96,14 @@ func (g *Guard) Refused() map[Reason]uint64 {
 	return maps.Clone(g.refused)
 }
 
+// Refuse counts a packet that passed the seal and is not taken for a reason that
+// the guard does not know of.
+func (g *Guard) Refuse(r Reason, from messaging.NodeID) *Refusal {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.refuseLocked(r, from)
+}
+
 func (g *Guard) refuseLocked(r Reason, from messaging.NodeID) *Refusal {
 	g.refused[r]++
 	return &Refusal{Reason: r, From: from}

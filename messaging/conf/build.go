@@ -294,6 +294,17 @@ func (b *builder) assignTotem(k Key) {
 		c.ClearHighBit = yes(k.Value)
 	case "netmtu":
 		c.NetMTU = int(num(k.Value).Value)
+	case "knet_mtu":
+		c.KnetMTU = int(num(k.Value).Value)
+		if c.KnetMTU != 0 && (c.KnetMTU < MinMTU || c.KnetMTU > MaxMTU) {
+			b.fault(k.Line, "knet_mtu is %d: give 0, which finds the size out, or %d to %d", c.KnetMTU, MinMTU, MaxMTU)
+		}
+	case "knet_pmtud_interval":
+		c.ProbeEvery = num(k.Value)
+	case "ip_version":
+		c.IPVersion = k.Value
+	case "ip_dscp":
+		c.DSCP = dscpValue(k.Value)
 	case "secauth":
 		if !yes(k.Value) {
 			b.warn(k.Line, "secauth: %s has no effect: packets are always sealed", k.Value)
@@ -347,6 +358,12 @@ func (b *builder) iface(s *Section) {
 			f.Port = int(num(k.Value).Value)
 		case "ttl":
 			f.TTL = int(num(k.Value).Value)
+		case "knet_link_priority":
+			f.Priority = num(k.Value)
+		case "knet_transport":
+			if k.Value != "udp" {
+				b.fault(k.Line, "knet_transport %s is not supported: links are carried by udp", k.Value)
+			}
 		}
 	}
 	for _, sub := range s.Subs {

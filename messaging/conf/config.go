@@ -20,6 +20,9 @@ const (
 	DefaultPort = 5405
 	// DefaultMTU is the size of the packets on the wire, with all headers.
 	DefaultMTU = 1500
+	// MinMTU and MaxMTU bound the sizes that can be set.
+	MinMTU = 576
+	MaxMTU = 65536
 	// DefaultToken is the time until a lost token is noticed, for up to two
 	// nodes, and DefaultTokenCoefficient what each further node adds. corosync's
 	// own 3000 and 650 date from when it had no other detector; ours is the
@@ -67,22 +70,31 @@ type Config struct {
 	ClusterName   string
 	ConfigVersion uint64
 	Transport     Transport
-	LinkMode      string
+	LinkMode      string // passive, active, rr
+	// IPVersion says which addresses names stand for: ipv4, ipv6, or both with
+	// the preferred one first, ipv4-6, ipv6-4; "" is the transport's default.
+	IPVersion     string
 	Keyfile       string // "" is the default path
 	Key           string // inline key, "" for none
 	NodeID        messaging.NodeID
 	BlockUnlisted bool
 	ClearHighBit  bool
 	NetMTU        int
-	Timers        Timers
-	Interfaces    map[int]Interface // by link number
-	Nodes         []NodeConf        // in the order of the file
-	Quorum        Quorum
-	Logging       Logging
-	StateDir      string // "" is the default path
-	SchedRR       bool
-	Priority      string      // system.priority: a nice value, min or max; "" is max
-	Access        []Principal // who may use the daemon besides root and the operators
+	// KnetMTU is a size of packets that is not to be searched for, 0 for none;
+	// ProbeEvery the time between two searches in seconds.
+	KnetMTU    int
+	ProbeEvery Number
+	// DSCP marks the packets for the network's queues.
+	DSCP       int
+	Timers     Timers
+	Interfaces map[int]Interface // by link number
+	Nodes      []NodeConf        // in the order of the file
+	Quorum     Quorum
+	Logging    Logging
+	StateDir   string // "" is the default path
+	SchedRR    bool
+	Priority   string      // system.priority: a nice value, min or max; "" is max
+	Access     []Principal // who may use the daemon besides root and the operators
 
 	Entries  []messaging.CmapEntry // for cmap, in the order of the file
 	Warnings []Warning
@@ -108,6 +120,7 @@ type Interface struct {
 	Broadcast bool
 	Port      int // 0 where none is set
 	TTL       int
+	Priority  Number
 	Members   []string
 }
 
@@ -206,6 +219,26 @@ func (c *Config) Links() []int {
 		}
 	}
 	return out
+}
+
+// Families tells which versions of IP addresses may be, the preferred one first.
+func (c *Config) Families() []int {
+	v := c.IPVersion
+	if v == "" {
+		v = "ipv6-4"
+		if c.Transport == UDP {
+			v = "ipv4"
+		}
+	}
+	switch v {
+	case "ipv4":
+		return []int{4}
+	case "ipv6":
+		return []int{6}
+	case "ipv4-6":
+		return []int{4, 6}
+	}
+	return []int{6, 4}
 }
 
 // MulticastAddr is the group of a link: the one set, or one made from the

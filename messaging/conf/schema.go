@@ -51,7 +51,7 @@ var schema = sync.OnceValue(func() map[string]map[string]rule {
 			"ip_version": {typ: "str", enum: []string{"ipv4", "ipv6", "ipv4-6", "ipv6-4"}, bad: "Invalid ip_version type"},
 			"link_mode":  {typ: "str", enum: []string{"passive", "active", "rr"}, bad: "Invalid link_mode. Should be passive, active or rr"},
 			"rrp_mode":   {typ: "str", enum: []string{"none", "passive", "active"}, bad: "Invalid rrp_mode. Should be none, passive or active"},
-			"netmtu":     number("u32", 576, 65536), "knet_mtu": u32, "knet_pmtud_interval": u32,
+			"netmtu":     number("u32", MinMTU, MaxMTU), "knet_mtu": u32, "knet_pmtud_interval": number("u32", 1, 86400),
 			"knet_compression_model": {typ: "str", enum: []string{"none", "zlib", "lz4", "lz4hc", "lzo2", "lzma", "bzip2", "zstd"}, bad: "Invalid compression model. Should be none, zlib, lz4, lz4hc, lzo2, lzma, bzip2 or zstd"}, "knet_compression_threshold": u32, "knet_compression_level": number("i32", 0, 1<<31-1),
 			"ip_dscp": {typ: "str", enum: dscp(), bad: "Invalid ip_dscp. Should be 0 to 63, cs0 to cs7, af11 to af43 or ef"}, "block_unlisted_ips": yesno, "cancel_token_hold_on_retransmit": yesno,
 			"clear_node_high_bit": yesno, "nodeid": number("u32", 1, 1<<32-1), "threads": u32, "vsftype": text,
@@ -123,6 +123,20 @@ func dscp() []string {
 		out = append(out, fmt.Sprintf("af%d%d", n/3+1, n%3+1))
 	}
 	return out
+}
+
+// dscpValue is the code point of a value of ip_dscp.
+func dscpValue(s string) int {
+	n, err := strconv.Atoi(s)
+	switch {
+	case err == nil:
+		return n
+	case s == "ef":
+		return 46
+	case strings.HasPrefix(s, "cs"):
+		return int(s[2]-'0') * 8
+	}
+	return int(s[2]-'0')*8 + int(s[3]-'0')*2
 }
 
 // lookup finds the rule of a key. ok is false where the key is unknown.

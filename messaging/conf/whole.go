@@ -4,7 +4,9 @@
 package conf
 
 import (
+	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/quorate/quorate/messaging"
 )
@@ -79,12 +81,38 @@ func (b *builder) checkNodes() {
 		}
 		names[n.Name] = n.Line
 		for _, a := range n.Addrs {
+			if fault := c.addressFault(a); fault != "" {
+				b.fault(n.Line, "address %s of the node %s", a, fault)
+			}
 			if at, ok := addrs[a]; ok {
 				b.fault(n.Line, "address %s is used by the node at line %d too", a, at)
 			}
 			addrs[a] = n.Line
 		}
 	}
+}
+
+// addressFault tells why an address cannot be a node's; a name is no fault.
+func (c *Config) addressFault(addr string) string {
+	a, err := netip.ParseAddr(addr)
+	if err != nil {
+		return ""
+	}
+	version := 6
+	if a.Unmap().Is4() {
+		version = 4
+	}
+	switch {
+	case a.Zone() != "" || a.IsLinkLocalUnicast():
+		return "is link-local: it means another interface on each machine; give a global or unique local address (fd00::/8)"
+	case a.Is4In6():
+		return "is an IPv4 address in IPv6 clothes: give " + a.Unmap().String()
+	case a.IsUnspecified() || a.IsMulticast():
+		return "is no address of one machine"
+	case !slices.Contains(c.Families(), version):
+		return fmt.Sprintf("is not of the ip_version that is set or is the default of transport %s", c.Transport)
+	}
+	return ""
 }
 
 // AutoID makes a node id from an IPv4 address as corosync does on x86: the

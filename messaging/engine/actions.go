@@ -121,61 +121,101 @@ func (e *Engine) send(kind auth.Kind, to messaging.NodeID, packet []byte) {
 	if sealed == nil {
 		return
 	}
+	o := outgoing{kind: kind, to: to, plain: packet, sealed: sealed}
+	// What must not be lost goes on all links: what is sent while a ring is
+	// formed, and what was lost before.
+	wide := e.again || e.core.State() != totem.Operational
 	if to != 0 {
-		e.sendTo(to, sealed)
+		e.one = e.targets(e.one[:0], to, wide)
+		e.sendEach(e.one, &o)
 		return
 	}
-	if e.multicast(sealed) {
+	if e.multicast(&o) {
 		return
 	}
-	if len(e.fan) == 0 {
+	if len(e.fan) == 0 || e.fanWide != wide {
+		e.fan, e.fanWide = e.fan[:0], wide
 		for id := range e.peers {
 			if e.links.Up(id) {
-				e.fan = e.targets(e.fan, id)
+				e.fan = e.targets(e.fan, id, wide)
 			}
 		}
 	}
-	e.sendEach(e.fan, sealed)
+	e.sendEach(e.fan, &o)
+}
+
+// An outgoing packet is sealed once for all, and cut into parts where it is too
+// large for a path.
+type outgoing struct {
+	kind   auth.Kind
+	to     messaging.NodeID
+	plain  []byte
+	sealed []byte
+	parts  [][]byte // sealed; nil until needed
 }
 
 // multicast queues a packet on each link that has a group.
-func (e *Engine) multicast(sealed []byte) (sent bool) {
+func (e *Engine) multicast(o *outgoing) (sent bool) {
 	for _, l := range e.cfg.Links {
-		if l.Group {
-			e.out = append(e.out, transport.Datagram{Link: l.Number, Data: sealed})
-			sent = true
-			for id, p := range e.peers {
-				p.counts[l.Number].data.sent(len(sealed))
-				e.links.Sent(id, l.Number)
+		if !l.Group {
+			continue
+		}
+		sent = true
+		size := len(o.sealed)
+		if limit := e.groupLimit(l.Number); limit != 0 && size > limit {
+			for _, part := range e.partsOf(o) {
+				e.out = append(e.out, transport.Datagram{Link: l.Number, Data: part})
 			}
+		} else {
+			e.out = append(e.out, transport.Datagram{Link: l.Number, Data: o.sealed})
+		}
+		for id, p := range e.peers {
+			p.counts[l.Number].data.sent(size)
+			e.links.Sent(id, l.Number)
 		}
 	}
 	return sent
 }
 
-func (e *Engine) sendTo(id messaging.NodeID, sealed []byte) {
-	e.one = e.targets(e.one[:0], id)
-	e.sendEach(e.one, sealed)
+// groupLimit is the largest payload that reaches all on a link, 0: any.
+func (e *Engine) groupLimit(l int) int {
+	least := 0
+	for id, p := range e.peers {
+		if n := p.limit[l]; n != 0 && (least == 0 || n < least) && e.links.Up(id) {
+			least = n
+		}
+	}
+	return least
 }
 
-// targets adds the paths to a node to dst, and notes that something is sent.
-func (e *Engine) targets(dst []target, id messaging.NodeID) []target {
+// targets adds the paths to a node to dst, those chosen or all on which it is
+// heard, and notes that something is sent.
+func (e *Engine) targets(dst []target, id messaging.NodeID, wide bool) []target {
 	p := e.peers[id]
 	if p == nil {
 		return dst
 	}
-	e.paths = e.links.Paths(e.paths[:0], id)
-	for _, l := range e.paths {
+	links := e.links.Route
+	if wide {
+		links = e.links.Alive
+	}
+	for _, l := range links(id) {
 		dst = append(dst, target{p, l, p.addrs[l]})
 		e.links.Sent(id, l)
 	}
 	return dst
 }
 
-func (e *Engine) sendEach(to []target, sealed []byte) {
+func (e *Engine) sendEach(to []target, o *outgoing) {
 	for _, t := range to {
-		e.out = append(e.out, transport.Datagram{Link: t.link, To: t.to, Data: sealed})
-		t.peer.counts[t.link].data.sent(len(sealed))
+		t.peer.counts[t.link].data.sent(len(o.sealed))
+		if limit := t.peer.limit[t.link]; limit == 0 || len(o.sealed) <= limit {
+			e.out = append(e.out, transport.Datagram{Link: t.link, To: t.to, Data: o.sealed})
+			continue
+		}
+		for _, part := range e.partsOf(o) {
+			e.out = append(e.out, transport.Datagram{Link: t.link, To: t.to, Data: part})
+		}
 	}
 }
 
@@ -216,6 +256,7 @@ func (e *Engine) tick() {
 			e.cfg.Clock.Wall().UnixMilli(), late.Milliseconds(), (e.cfg.Totem.Token * 8 / 10).Milliseconds())
 	}
 	e.actLinks(acts)
+	e.adaptSizes()
 	if len(e.peers) == 0 || len(e.cfg.Nodes) == 0 {
 		e.greetAll()
 	}
@@ -227,7 +268,7 @@ func (e *Engine) tick() {
 func (e *Engine) greetAll() {
 	hello, err := e.guard.Hello(nil, 0)
 	if err == nil {
-		e.multicast(hello)
+		e.multicast(&outgoing{sealed: hello})
 	}
 }
 
@@ -276,12 +317,15 @@ func (e *Engine) beat(b *link.SendBeat) {
 		e.hello(b.Peer, b.Link, to)
 		return
 	}
-	hears := byte(0)
-	if b.Hears {
-		hears = 1
+	plain := b.Append(e.beatBuf[:0])
+	if b.Probe {
+		if n := int(b.Size) - headersOf(to.Addr()) - auth.Overhead; n > len(plain) {
+			plain = append(plain, make([]byte, n-len(plain))...)
+		}
 	}
-	if sealed := e.seal(auth.Beat, b.Peer, []byte{hears}); sealed != nil {
-		p.counts[b.Link].ping.sent(len(sealed))
+	e.beatBuf = plain
+	if sealed := e.seal(auth.Beat, b.Peer, plain); sealed != nil {
+		p.counts[b.Link].of(&b.Beat).sent(len(sealed))
 		e.out = append(e.out, transport.Datagram{Link: b.Link, To: to, Data: sealed})
 	}
 }
@@ -323,6 +367,15 @@ func (e *Engine) peerRefused(r refused) {
 		}
 	}
 	e.step(nil)
+}
+
+func (e *Engine) peerTooBig(t tooBig) {
+	for id, p := range e.peers {
+		if ap, ok := p.addrs[t.link]; ok && ap.Addr() == t.dst {
+			e.links.TooBig(id, t.link, t.size)
+		}
+	}
+	e.adaptSizes()
 }
 
 // announceLost names the nodes that went without a word.

@@ -46,7 +46,7 @@ type Draft struct {
 
 // sources says which nodes may speak from which addresses.
 type sources struct {
-	known  map[messaging.NodeID]map[netip.Addr]bool // nil: any node from anywhere
+	known  map[messaging.NodeID]map[netip.Addr]uint8 // the links, a bit each; nil: any node from anywhere
 	strict bool
 }
 
@@ -55,11 +55,11 @@ func sourcesOf(c *Config) *sources {
 	if len(c.Nodes) == 0 {
 		return s
 	}
-	s.known = map[messaging.NodeID]map[netip.Addr]bool{}
+	s.known = map[messaging.NodeID]map[netip.Addr]uint8{}
 	for _, n := range c.Nodes {
-		s.known[n.ID] = map[netip.Addr]bool{}
-		for _, a := range n.Addrs {
-			s.known[n.ID][a.Unmap()] = true
+		s.known[n.ID] = map[netip.Addr]uint8{}
+		for l, a := range n.Addrs {
+			s.known[n.ID][a.Unmap()] |= 1 << l
 		}
 	}
 	return s
@@ -70,7 +70,13 @@ func (s *sources) allow(id messaging.NodeID, src netip.Addr) bool {
 		return true
 	}
 	addrs, ok := s.known[id]
-	return ok && (!s.strict || addrs[src.Unmap()])
+	return ok && (!s.strict || addrs[src.Unmap()] != 0)
+}
+
+// allowOn tells whether a node may speak from an address on that link: what
+// comes on one link is no sign of life for another.
+func (s *sources) allowOn(id messaging.NodeID, src netip.Addr, link int) bool {
+	return s.known == nil || !s.strict || s.known[id][src.Unmap()]&(1<<link) != 0
 }
 
 // knownSource is the check of senders and their addresses: those that run, and
@@ -83,6 +89,14 @@ func (k *knownSource) allow(id messaging.NodeID, src netip.Addr) bool {
 	}
 	s := k.staged.Load()
 	return s != nil && s.allow(id, src)
+}
+
+func (k *knownSource) allowOn(id messaging.NodeID, src netip.Addr, link int) bool {
+	if k.present.Load().allowOn(id, src, link) {
+		return true
+	}
+	s := k.staged.Load()
+	return s != nil && s.allowOn(id, src, link)
 }
 
 // maxFaultText bounds what one node says about its file, in bytes.
@@ -164,8 +178,12 @@ func (e *Engine) apply(d *Draft) error {
 	if err := e.links.Reconfigure(c.Link); err != nil {
 		return err
 	}
+	for _, p := range e.peers {
+		p.limit = [maxLinks]int{} // until the next tick
+	}
 	e.movePeers()
-	e.step(&totem.Reconfigure{Config: c.Totem})
+	e.ringMTU = c.Totem.MTU
+	e.reconfigureRing(c.Totem)
 	e.switchDevice(c.Device)
 	e.actQuorum(e.votes.Reconfigure(c.Quorum))
 	return nil

@@ -57,10 +57,14 @@ type Engine struct {
 	stepping bool
 	now      time.Duration // when the present event was taken up
 	fan      []target      // whom packets to all go to in this step
+	fanWide  bool          // fan has all links
 	one      []target      // memory for one node's
 	out      []transport.Datagram
 	arena    []byte // sealed packets of out
-	paths    []int
+	again    bool   // what is sent was sent before and is lost, it seems
+	beatBuf  []byte
+	ringMTU  int    // the largest packets that the ring makes
+	partID   uint32 // of the packet that was cut last
 	ringSave ringSave
 	ring     messaging.RingID
 	ringSet  []messaging.NodeID
@@ -80,6 +84,8 @@ type Engine struct {
 type peer struct {
 	counts [maxLinks]linkCounters
 	addrs  map[int]netip.AddrPort
+	limit  [maxLinks]int // the largest UDP payload that passes, 0: any
+	parts  assembly
 	hellos int           // sent since
 	since  time.Duration // this instant
 }
@@ -117,6 +123,7 @@ func New(cfg Config) (*Engine, error) {
 		e.recorder = recorder.New(cfg.Recorder)
 	}
 	e.views.init()
+	e.ringMTU = cfg.Totem.MTU
 	e.arbitration.lease = quorum.NewLease(cfg.Lease)
 	e.known.present.Store(sourcesOf(&cfg))
 	e.reload = reloading{core: reload.New(cfg.Self, cfg.Digest), apply: make(chan struct{}, 1)}
@@ -240,6 +247,8 @@ type (
 		link int
 		src  netip.AddrPort
 		kind auth.Kind
+		// newBoot tells that the sender has started since the packet before.
+		newBoot bool
 	}
 	wanted struct {
 		peer messaging.NodeID
@@ -249,6 +258,11 @@ type (
 	refused struct {
 		link int
 		dst  netip.Addr
+	}
+	tooBig struct {
+		link int
+		dst  netip.Addr
+		size int
 	}
 	// otherKey tells of a packet that is sealed with a key not accepted.
 	otherKey   struct{ id uint64 }
@@ -262,11 +276,16 @@ func (e *Engine) handle(ev any) {
 	case *rxBatch:
 		e.received(ev)
 	case timerFired:
+		// What is sent once more had better not get lost again.
+		e.again = ev.id == totem.TimerRetransmit
 		e.step(&totem.Timer{ID: ev.id})
+		e.again = false
 	case ticked:
 		e.tick()
 	case refused:
 		e.peerRefused(ev)
+	case tooBig:
+		e.peerTooBig(ev)
 	case otherKey:
 		e.missedKey(ev.id)
 	case func():

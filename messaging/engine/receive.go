@@ -14,6 +14,7 @@ import (
 
 	"github.com/quorate/quorate/messaging"
 	"github.com/quorate/quorate/messaging/auth"
+	"github.com/quorate/quorate/messaging/link"
 	"github.com/quorate/quorate/messaging/totem"
 	"github.com/quorate/quorate/messaging/transport"
 )
@@ -40,6 +41,10 @@ func (e *Engine) Receive(batch []transport.Packet) {
 			}
 			continue
 		}
+		if !e.known.allowOn(o.From, p.Src.Addr(), p.Link) {
+			e.refusal(now, p, e.guard.Refuse(auth.WrongLink, o.From))
+			continue
+		}
 		if o.Reply {
 			b.wants = append(b.wants, wanted{o.From, p.Link, p.Src})
 		}
@@ -53,13 +58,16 @@ func (e *Engine) Receive(batch []transport.Packet) {
 		}
 		slab = slab[:len(slab)+len(o.Plain)]
 		b.packets = append(b.packets, rxPacket{
-			recv: totem.Recv{From: o.From, Packet: slices.Clip(o.Plain)}, link: p.Link, src: p.Src, kind: o.Kind,
+			recv: totem.Recv{From: o.From, Packet: slices.Clip(o.Plain)}, link: p.Link, src: p.Src, kind: o.Kind, newBoot: o.NewBoot,
 		})
 	}
 	if len(b.packets)+len(b.wants) > 0 {
 		e.post(b)
 	}
 }
+
+// TooBig reports that packets to dst must not be larger.
+func (e *Engine) TooBig(link int, dst netip.Addr, size int) { e.post(tooBig{link, dst, size}) }
 
 // Refused reports that a peer's kernel has nobody at its port.
 func (e *Engine) Refused(link int, dst netip.Addr) { e.post(refused{link, dst}) }
@@ -73,7 +81,6 @@ func (e *Engine) received(b *rxBatch) {
 	var from *peer
 	for i := range b.packets {
 		p := &b.packets[i]
-		plain := p.recv.Packet
 		// Packets of one peer come in trains: it is looked up and noted once.
 		if i == 0 || p.recv.From != b.packets[i-1].recv.From || p.link != b.packets[i-1].link {
 			if from = e.heard(p); from != nil {
@@ -83,15 +90,18 @@ func (e *Engine) received(b *rxBatch) {
 		if from == nil {
 			continue // not configured, or not yet: a reload is under way
 		}
-		c := &from.counts[p.link]
-		switch p.kind {
-		case auth.Beat:
-			c.ping.received(len(plain) + auth.Overhead)
-			e.links.Beat(p.recv.From, p.link, len(plain) > 0 && plain[0]&1 != 0)
-		case auth.Token:
-			c.data.received(len(plain) + auth.Overhead)
-		case auth.Data:
-			c.data.received(len(plain) + auth.Overhead)
+		if p.newBoot {
+			from.parts.clear()
+		}
+		if p.kind == auth.Beat {
+			e.heardBeat(from, p)
+			continue
+		}
+		from.counts[p.link].data.received(len(p.recv.Packet) + auth.Overhead)
+		if p.kind == auth.Part {
+			p.kind, p.recv.Packet = from.parts.add(p.recv.Packet)
+		}
+		if p.kind == auth.Data {
 			e.todo = append(e.todo, &p.recv)
 		}
 	}
@@ -101,6 +111,14 @@ func (e *Engine) received(b *rxBatch) {
 		}
 	}
 	e.step(nil)
+}
+
+// heardBeat takes in a heartbeat, and sends the answer that it may want.
+func (e *Engine) heardBeat(from *peer, p *rxPacket) {
+	if b, ok := link.ParseBeat(p.recv.Packet); ok {
+		from.counts[p.link].of(&b).received(len(p.recv.Packet) + auth.Overhead)
+		e.actLinks(e.links.Beat(e.cfg.Clock.Now(), p.recv.From, p.link, b))
+	}
 }
 
 // heard finds the peer that sent a packet. A node that is not configured but has
@@ -149,6 +167,7 @@ var explain = map[auth.Reason]string{
 	auth.BadVersion:   "it speaks another version of the protocol",
 	auth.OwnID:        "another machine uses this node's id",
 	auth.UnknownNode:  "its node id or address is not in the nodelist",
+	auth.WrongLink:    "its address is that of another link of the node",
 	auth.BadSeal:      "the packet was changed on its way or forged",
 	auth.Malformed:    "not a packet of this protocol",
 }

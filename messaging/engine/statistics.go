@@ -15,6 +15,7 @@ import (
 	"github.com/quorate/quorate/messaging"
 	"github.com/quorate/quorate/messaging/auth"
 	"github.com/quorate/quorate/messaging/cmap"
+	"github.com/quorate/quorate/messaging/link"
 )
 
 const statsPrefix = "stats."
@@ -96,7 +97,7 @@ func (e *Engine) statistics() []statistic {
 		if p := e.peers[l.Peer]; p != nil {
 			c = p.counts[l.Link]
 		}
-		out = append(out, linkStatistics(fmt.Sprintf("%sknet.node%d.link%d.", statsPrefix, l.Peer, l.Link), up, uint64(e.cfg.Totem.MTU), &c)...)
+		out = append(out, linkStatistics(fmt.Sprintf("%sknet.node%d.link%d.", statsPrefix, l.Peer, l.Link), up, uint64(e.sizeTo(l.Peer, l.Link)), l.Latency, &c)...)
 	}
 	return out
 }
@@ -114,8 +115,9 @@ func (e *Engine) handleStatistics() []statistic {
 	for _, p := range e.peers {
 		for i := range p.counts {
 			c := &p.counts[i]
-			tx += c.data.txPackets + c.ping.txPackets
-			rx += c.data.rxPackets + c.ping.rxPackets
+			sum := c.sum()
+			tx += sum.txPackets
+			rx += sum.rxPackets
 		}
 	}
 	values := map[string]uint64{"tx_uncompressed_packets": tx, "tx_crypt_packets": tx, "rx_crypt_packets": rx, "tx_crypt_byte_overhead": tx * auth.Overhead}
@@ -135,15 +137,19 @@ func (e *Engine) handleStatistics() []statistic {
 }
 
 // linkStatistics are those of a link to a peer. Heartbeats stand where knet has
-// its pings; nobody answers them, so that there is no latency, and the size of
-// packets is not probed.
-func linkStatistics(key string, up, mtu uint64, c *linkCounters) []statistic {
+// its pings; some of them are probes of the size of packets, which are answered.
+func linkStatistics(key string, up, mtu uint64, lat link.Latency, c *linkCounters) []statistic {
 	gauge := func(name string, bits int, v uint64) statistic {
 		return statistic{key: key + name, bits: bits, value: v}
 	}
+	least := uint64(noneYet & (1<<32 - 1))
+	if lat.Samples > 0 {
+		least = uint64(lat.Min.Microseconds())
+	}
 	out := []statistic{
 		gauge("enabled", 8, 1), gauge("connected", 8, up), gauge("mtu", 32, mtu),
-		gauge("latency_ave", 32, 0), gauge("latency_max", 32, 0), gauge("latency_min", 32, noneYet&(1<<32-1)), gauge("latency_samples", 32, 0),
+		gauge("latency_ave", 32, uint64(lat.Ave.Microseconds())), gauge("latency_max", 32, uint64(lat.Max.Microseconds())),
+		gauge("latency_min", 32, least), gauge("latency_samples", 32, lat.Samples),
 	}
 	add := func(name string, bits int, v uint64) { out = append(out, statistic{key + name, bits, v, true}) }
 	add("up_count", 32, c.ups)
@@ -151,7 +157,7 @@ func linkStatistics(key string, up, mtu uint64, c *linkCounters) []statistic {
 	for _, k := range []struct {
 		name string
 		n    packetCounters
-	}{{"data", c.data}, {"ping", c.ping}, {"pong", packetCounters{}}, {"pmtu", packetCounters{}}} {
+	}{{"data", c.data}, {"ping", c.ping}, {"pong", c.pong}, {"pmtu", c.pmtu}} {
 		add("tx_"+k.name+"_packets", 64, k.n.txPackets)
 		add("tx_"+k.name+"_bytes", 64, k.n.txBytes)
 		add("rx_"+k.name+"_packets", 64, k.n.rxPackets)
@@ -160,19 +166,42 @@ func linkStatistics(key string, up, mtu uint64, c *linkCounters) []statistic {
 		add("tx_"+k.name+"_errors", 32, 0)
 		add("tx_"+k.name+"_retries", 32, 0)
 	}
-	add("tx_total_packets", 64, c.data.txPackets+c.ping.txPackets)
-	add("tx_total_bytes", 64, c.data.txBytes+c.ping.txBytes)
-	add("rx_total_packets", 64, c.data.rxPackets+c.ping.rxPackets)
-	add("rx_total_bytes", 64, c.data.rxBytes+c.ping.rxBytes)
+	sum := c.sum()
+	add("tx_total_packets", 64, sum.txPackets)
+	add("tx_total_bytes", 64, sum.txBytes)
+	add("rx_total_packets", 64, sum.rxPackets)
+	add("rx_total_bytes", 64, sum.rxBytes)
 	add("tx_total_errors", 64, 0)
 	add("rx_total_retries", 64, 0)
 	return out
 }
 
-// linkCounters count what went over one link to and from one peer.
+// linkCounters count what went over one link to and from one peer: messages,
+// heartbeats, answers to probes, and probes of sizes that may not pass.
 type linkCounters struct {
-	ups, downs uint64
-	data, ping packetCounters
+	ups, downs             uint64
+	data, ping, pong, pmtu packetCounters
+}
+
+// of gives the counters for a heartbeat.
+func (c *linkCounters) of(b *link.Beat) *packetCounters {
+	switch {
+	case b.Ack != 0:
+		return &c.pong
+	case b.Seq == 0:
+		return &c.pmtu
+	}
+	return &c.ping
+}
+
+func (c *linkCounters) sum() (out packetCounters) {
+	for _, n := range []*packetCounters{&c.data, &c.ping, &c.pong, &c.pmtu} {
+		out.rxPackets += n.rxPackets
+		out.rxBytes += n.rxBytes
+		out.txPackets += n.txPackets
+		out.txBytes += n.txBytes
+	}
+	return out
 }
 
 type packetCounters struct {

@@ -33,6 +33,17 @@ type Config struct {
 	// longer than such a restart takes; it also makes forged answers harmless
 	// against a peer that is heard.
 	RefusedSilence time.Duration
+
+	// Mode says how several links to a peer are used, Priority which of equally
+	// good ones is preferred in the passive mode: the highest.
+	Mode     Mode
+	Priority [MaxLinks]uint8
+	// MTU is the size of the largest packets that are tried, with all headers;
+	// 0: sizes are not looked after. Probes cost a packet of the present size in
+	// four intervals.
+	MTU int
+	// ProbeEvery is the time after which larger packets are tried again.
+	ProbeEvery time.Duration
 }
 
 // Defaults of the detector.
@@ -56,6 +67,10 @@ func DefaultConfig(token time.Duration) Config {
 	c.Limit = max(token*limitShare/100, MinIntervals*c.Interval)
 	c.NodeLimit = NodeLimit(token, c)
 	c.RefusedSilence = RestartGrace
+	c.ProbeEvery = DefaultProbeEvery
+	for l := range c.Priority {
+		c.Priority[l] = DefaultPriority
+	}
 	return c
 }
 
@@ -73,6 +88,9 @@ func (c *Config) validate() error {
 	if c.Interval <= 0 || c.Limit < MinIntervals*c.Interval || c.Refusals < 1 || c.RefusedSilence < 0 {
 		return fmt.Errorf("link: interval %s, limit %s, refusals %d: the limit must be at least %d intervals", c.Interval, c.Limit, c.Refusals, MinIntervals)
 	}
+	if c.MTU != 0 && (c.MTU < FloorMTU || c.MTU > MaxMTU || c.ProbeEvery <= 0) {
+		return fmt.Errorf("link: packets of %d bytes, larger ones tried every %s: the range is %d to %d", c.MTU, c.ProbeEvery, FloorMTU, MaxMTU)
+	}
 	return nil
 }
 
@@ -83,12 +101,12 @@ func (c Config) Tick() time.Duration { return c.Interval / 3 }
 // *LinkChange.
 type Action interface{ action() }
 
-// SendBeat asks for a heartbeat to a peer on one link. Hears tells the peer
-// whether it is heard there.
+// SendBeat asks for a heartbeat to a peer on one link. Where Size is set the
+// packet is to be padded to that size, with all headers.
 type SendBeat struct {
-	Peer  messaging.NodeID
-	Link  int
-	Hears bool
+	Peer messaging.NodeID
+	Link int
+	Beat
 }
 
 // PeerDown reports that no link to a peer is alive any more.
@@ -118,34 +136,44 @@ type State struct {
 	Link    int
 	Up      bool // the peer is heard
 	Heard   bool // the peer says that it hears us
+	Well    bool // hardly any heartbeats are lost in either direction
+	Used    bool // packets go this way
 	Silence time.Duration
-}
-
-type pathKey struct {
-	peer messaging.NodeID
-	link int
+	MTU     int // the largest packets that pass, 0: not looked after
+	Latency Latency
 }
 
 type path struct {
+	link     int
 	up       bool
 	hearsUs  bool
+	wellUs   bool          // the peer says that it loses hardly any of our heartbeats
+	told     bool          // what our last heartbeat said of hearing it
 	silence  time.Duration // counted time without a packet
 	idle     time.Duration // counted time without sending
 	refusals int
+	seq      uint32 // of our heartbeats
+	in       quality
+	mtu      pmtu
+	latency  Latency
 }
 
 type peerState struct {
-	links []int
+	links []int // ascending
+	paths [MaxLinks]*path
 	up    bool
+	// route are the links that packets go on, alive those that are heard.
+	route, alive []int
+	turn         int
 }
 
 // A Core judges all peers. It is not safe for concurrent use.
 type Core struct {
 	cfg   Config
+	sizes []int
 	peers map[messaging.NodeID]*peerState
 	order []messaging.NodeID
-	paths map[pathKey]*path
-	last  time.Duration
+	now   time.Duration // of the last tick
 	begun bool
 	late  time.Duration
 }
@@ -155,10 +183,10 @@ func New(cfg Config) (*Core, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	return &Core{cfg: cfg, peers: map[messaging.NodeID]*peerState{}, paths: map[pathKey]*path{}}, nil
+	return &Core{cfg: cfg, sizes: sizes(cfg.MTU), peers: map[messaging.NodeID]*peerState{}}, nil
 }
 
-// Add makes a link of a peer known.
+// Add makes a link of a peer known; its number is less than MaxLinks.
 func (c *Core) Add(peer messaging.NodeID, link int) {
 	p := c.peers[peer]
 	if p == nil {
@@ -167,69 +195,128 @@ func (c *Core) Add(peer messaging.NodeID, link int) {
 		c.order = append(c.order, peer)
 		slices.Sort(c.order)
 	}
-	k := pathKey{peer, link}
-	if c.paths[k] == nil {
+	if p.paths[link] == nil {
 		p.links = append(p.links, link)
 		slices.Sort(p.links)
-		c.paths[k] = &path{idle: c.cfg.Interval}
+		p.paths[link] = c.newPath(link)
+		c.reroute(p)
 	}
+}
+
+func (c *Core) newPath(link int) *path {
+	return &path{link: link, idle: c.cfg.Interval, mtu: pmtu{size: min(baseMTU, c.cfg.MTU)}}
+}
+
+// path finds what is known of a link, or nil.
+func (c *Core) path(peer messaging.NodeID, link int) *path {
+	ps := c.peers[peer]
+	if ps == nil || link < 0 || link >= MaxLinks {
+		return nil
+	}
+	return ps.paths[link]
 }
 
 // Heard notes a sealed packet of a peer on a link.
 func (c *Core) Heard(peer messaging.NodeID, link int) []Action {
-	p, ps := c.paths[pathKey{peer, link}], c.peers[peer]
+	p, ps := c.path(peer, link), c.peers[peer]
 	if p == nil {
 		return nil
 	}
+	stale := p.silence != 0 && !c.fresh(p)
 	p.silence, p.refusals = 0, 0
+	if p.up && ps.up && !stale {
+		return nil
+	}
 	var out []Action
 	if !p.up {
-		p.up = true
+		p.up, p.in = true, quality{}
+		p.mtu.begin()
 		out = append(out, &LinkChange{peer, link, true})
 	}
 	if !ps.up {
 		ps.up = true
 		out = append(out, &PeerUp{peer})
 	}
+	c.reroute(ps)
 	return out
 }
 
-// Beat notes what a peer's heartbeat says about this direction.
-func (c *Core) Beat(peer messaging.NodeID, link int, hearsUs bool) {
-	if p := c.paths[pathKey{peer, link}]; p != nil {
-		p.hearsUs = hearsUs
+// Beat notes what a peer's heartbeat says, and answers it if it is a probe.
+func (c *Core) Beat(now time.Duration, peer messaging.NodeID, link int, b Beat) []Action {
+	p := c.path(peer, link)
+	if p == nil {
+		return nil
 	}
+	p.hearsUs, p.wellUs = b.Hears, b.Well
+	if b.Seq != 0 {
+		p.in.note(b.Seq)
+	}
+	if b.Ack != 0 {
+		c.answered(p, int(b.Ack))
+		p.latency.note(time.Duration(stamp(now)-b.Echo) * time.Microsecond)
+	}
+	c.reroute(c.peers[peer])
+	if !b.Probe || b.Size == 0 {
+		return nil
+	}
+	p.idle = 0
+	answer := c.beat(peer, p, 0)
+	answer.Ack, answer.Echo = b.Size, b.Stamp
+	return []Action{answer}
 }
 
-// Sent notes that a packet went to a peer on a link: no heartbeat is due.
+// stamp is the time as heartbeats carry it.
+func stamp(now time.Duration) uint32 { return uint32(now / time.Microsecond) }
+
+// beat makes a heartbeat; one with a size asks for an answer.
+func (c *Core) beat(id messaging.NodeID, p *path, size int) *SendBeat {
+	b := Beat{Hears: c.hears(id, p), Well: p.in.good}
+	if size <= p.mtu.size { // a larger one may be lost for its size
+		p.seq++
+		b.Seq = p.seq
+	}
+	if size > 0 {
+		b.Probe, b.Size, b.Stamp = true, uint16(size), stamp(c.now)
+	}
+	p.told = b.Hears
+	return &SendBeat{Peer: id, Link: p.link, Beat: b}
+}
+
+// hears tells whether a peer is heard on a link; where there is another link
+// the peer learns of silence before the link is down.
+func (c *Core) hears(id messaging.NodeID, p *path) bool {
+	if len(c.peers[id].links) == 1 {
+		return p.up
+	}
+	return c.fresh(p)
+}
+
+// Sent notes that a packet went to a peer on a link: no heartbeat is due. Where
+// there are several links the heartbeats go on, which tell how good each is.
 func (c *Core) Sent(peer messaging.NodeID, link int) {
-	if p := c.paths[pathKey{peer, link}]; p != nil {
-		p.idle = 0
+	if ps := c.peers[peer]; ps != nil && len(ps.links) == 1 && ps.paths[link] != nil {
+		ps.paths[link].idle = 0
 	}
 }
 
 // Forget drops a peer's life signs: it restarted, and what was heard belonged to
 // the process before.
 func (c *Core) Forget(peer messaging.NodeID) {
-	for _, l := range c.linksOf(peer) {
-		*c.paths[pathKey{peer, l}] = path{idle: c.cfg.Interval}
+	ps := c.peers[peer]
+	if ps == nil {
+		return
 	}
-	if p := c.peers[peer]; p != nil {
-		p.up = false
+	for _, l := range ps.links {
+		ps.paths[l] = c.newPath(l)
 	}
-}
-
-func (c *Core) linksOf(peer messaging.NodeID) []int {
-	if p := c.peers[peer]; p != nil {
-		return p.links
-	}
-	return nil
+	ps.up = false
+	c.reroute(ps)
 }
 
 // Refused notes that a peer's kernel answered "port unreachable". The answer is
 // a beat at once, to learn soon whether the next one is refused as well.
 func (c *Core) Refused(peer messaging.NodeID, link int) []Action {
-	p := c.paths[pathKey{peer, link}]
+	p := c.path(peer, link)
 	if p == nil || !p.up {
 		return nil
 	}
@@ -242,29 +329,35 @@ func (c *Core) Refused(peer messaging.NodeID, link int) []Action {
 func (c *Core) Tick(now time.Duration) []Action {
 	step := c.cfg.Tick()
 	if c.begun {
-		elapsed := now - c.last
+		elapsed := now - c.now
 		c.late = max(0, elapsed-step)
 		// Time in which this process did not run is not the peers' silence: at
 		// most two steps count, whatever has passed.
 		step = min(elapsed, 2*step)
 	}
-	c.last, c.begun = now, true
+	c.now, c.begun = now, true
 	var out []Action
 	for _, id := range c.order {
 		for _, l := range c.peers[id].links {
-			p := c.paths[pathKey{id, l}]
-			p.silence += step
-			p.idle += step
-			if p.idle+c.cfg.Tick()/2 >= c.cfg.Interval || p.refusals > 0 {
-				p.idle = 0
-				out = append(out, &SendBeat{id, l, p.up})
-			}
+			out = c.tickPath(id, c.peers[id].paths[l], step, out)
 		}
 	}
 	for _, id := range c.order {
 		out = c.judge(id, out)
 	}
 	return out
+}
+
+func (c *Core) tickPath(id messaging.NodeID, p *path, step time.Duration, out []Action) []Action {
+	p.silence += step
+	p.idle += step
+	news := p.told != c.hears(id, p) && len(c.peers[id].links) > 1
+	size := c.confirm(p, step)
+	if p.idle+c.cfg.Tick()/2 >= c.cfg.Interval || p.refusals > 0 || news || size > 0 {
+		p.idle = 0
+		out = append(out, c.beat(id, p, size))
+	}
+	return c.search(id, p, step, out)
 }
 
 // waitsFor tells whether the judgement on a silent peer is put off for a moment,
@@ -295,7 +388,7 @@ func (c *Core) waitsFor(id messaging.NodeID, silence time.Duration) bool {
 func (c *Core) silence(id messaging.NodeID) time.Duration {
 	least := time.Duration(math.MaxInt64)
 	for _, l := range c.peers[id].links {
-		if p := c.paths[pathKey{id, l}]; p.up {
+		if p := c.peers[id].paths[l]; p.up {
 			least = min(least, p.silence)
 		}
 	}
@@ -309,7 +402,7 @@ func (c *Core) judge(id messaging.NodeID, out []Action) []Action {
 	any, why := false, ""
 	heard := c.silence(id) < c.cfg.Limit
 	for _, l := range ps.links {
-		p := c.paths[pathKey{id, l}]
+		p := ps.paths[l]
 		if !p.up {
 			continue
 		}
@@ -322,12 +415,15 @@ func (c *Core) judge(id messaging.NodeID, out []Action) []Action {
 			any = true
 			continue
 		}
-		p.up, p.hearsUs, p.refusals = false, false, 0
+		p.up, p.hearsUs, p.wellUs, p.refusals = false, false, false, 0
 		out = append(out, &LinkChange{id, l, false})
 	}
 	if ps.up && !any {
 		ps.up = false
 		out = append(out, &PeerDown{id, why})
+	}
+	if len(ps.links) > 1 {
+		c.reroute(ps)
 	}
 	return out
 }
@@ -349,34 +445,19 @@ func (c *Core) Down() []messaging.NodeID {
 	return out
 }
 
-// Paths chooses the links to send a peer's packets on: the lowest that is alive
-// in both directions, else all that are alive in one, else all.
-func (c *Core) Paths(dst []int, peer messaging.NodeID) []int {
-	links := c.linksOf(peer)
-	for _, l := range links {
-		if p := c.paths[pathKey{peer, l}]; p.up && p.hearsUs {
-			return append(dst, l)
-		}
-	}
-	n := len(dst)
-	for _, l := range links {
-		if c.paths[pathKey{peer, l}].up {
-			dst = append(dst, l)
-		}
-	}
-	if len(dst) > n {
-		return dst
-	}
-	return append(dst, links...)
-}
-
 // States describes all links, sorted by peer and link.
 func (c *Core) States() []State {
 	var out []State
 	for _, id := range c.order {
-		for _, l := range c.peers[id].links {
-			p := c.paths[pathKey{id, l}]
-			out = append(out, State{Peer: id, Link: l, Up: p.up, Heard: p.hearsUs, Silence: p.silence})
+		ps := c.peers[id]
+		for _, l := range ps.links {
+			p := ps.paths[l]
+			s := State{
+				Peer: id, Link: l, Up: p.up, Heard: p.hearsUs, Well: p.in.good && p.wellUs, Used: c.Uses(id, l),
+				Silence: p.silence, Latency: p.latency,
+			}
+			s.MTU, _ = c.MTU(id, l)
+			out = append(out, s)
 		}
 	}
 	return out
@@ -385,3 +466,21 @@ func (c *Core) States() []State {
 // Late is how much later than due the last tick came: this process's own
 // scheduling delay.
 func (c *Core) Late() time.Duration { return c.late }
+
+// A Latency sums up how long answers to probes took, there and back.
+type Latency struct {
+	Min, Max, Ave time.Duration
+	Samples       uint64
+}
+
+// aveShare is the weight of what was before in the average.
+const aveShare = 8
+
+func (l *Latency) note(d time.Duration) {
+	if l.Samples++; l.Samples == 1 {
+		l.Min, l.Max, l.Ave = d, d, d
+		return
+	}
+	l.Min, l.Max = min(l.Min, d), max(l.Max, d)
+	l.Ave += (d - l.Ave) / aveShare
+}

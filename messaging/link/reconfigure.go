@@ -14,20 +14,31 @@ func (c *Core) Reconfigure(cfg Config) error {
 	if err := cfg.validate(); err != nil {
 		return err
 	}
-	c.cfg = cfg
+	resized := cfg.MTU != c.cfg.MTU
+	c.cfg, c.sizes = cfg, sizes(cfg.MTU)
+	for _, ps := range c.peers {
+		for _, l := range ps.links {
+			if p := ps.paths[l]; resized {
+				p.mtu = pmtu{size: min(baseMTU, cfg.MTU)}
+				p.mtu.begin()
+			}
+		}
+		c.reroute(ps)
+	}
 	return nil
 }
 
 // Remove forgets a link of a peer, and the peer with its last one. A peer whose
 // other links are all silent is down by that.
 func (c *Core) Remove(peer messaging.NodeID, link int) []Action {
-	k, ps := pathKey{peer, link}, c.peers[peer]
-	if c.paths[k] == nil {
+	ps := c.peers[peer]
+	if c.path(peer, link) == nil {
 		return nil
 	}
-	delete(c.paths, k)
+	ps.paths[link] = nil
 	ps.links = slices.DeleteFunc(ps.links, func(l int) bool { return l == link })
 	if len(ps.links) > 0 {
+		c.reroute(ps)
 		return c.judge(peer, nil)
 	}
 	delete(c.peers, peer)

@@ -4,13 +4,17 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/quorate/quorate/internal/clock"
 	"github.com/quorate/quorate/messaging"
@@ -144,6 +148,17 @@ func place(s Source, c *conf.Config, cfg *engine.Config) error {
 			cfg.Links = append(cfg.Links, engine.Link{Number: l, Local: a, Port: uint16(c.Port(l)), Group: c.Transport == conf.UDP})
 		}
 	}
+	return checkGroups(c, cfg.Links)
+}
+
+// checkGroups finds multicast groups that the addresses of their links cannot
+// send to.
+func checkGroups(c *conf.Config, links []engine.Link) error {
+	for _, l := range links {
+		if g := c.MulticastAddr(l.Number, l.Local.Is6()); l.Group && g.Is6() != l.Local.Is6() {
+			return fmt.Errorf("conf: mcastaddr %s of link %d and the address %s of this node are of different IP versions", g, l.Number, l.Local)
+		}
+	}
 	return nil
 }
 
@@ -153,7 +168,13 @@ func placeByNet(s Source, c *conf.Config, cfg *engine.Config) error {
 		if err != nil {
 			return err
 		}
+		if a.IsLinkLocalUnicast() {
+			return fmt.Errorf("conf: bindnetaddr %s is link-local: give a global or unique local address (fd00::/8)", a)
+		}
 		cfg.Links = append(cfg.Links, engine.Link{Number: l, Local: a, Port: uint16(c.Port(l)), Group: true})
+	}
+	if err := checkGroups(c, cfg.Links); err != nil {
+		return err
 	}
 	cfg.Self, cfg.Name = c.LocalID(cfg.Links[0].Local), s.Machine.Hostname
 	if cfg.Self == 0 {
@@ -170,7 +191,7 @@ func resolve(s Source, c *conf.Config, local *conf.NodeConf) ([]map[int]netip.Ad
 		out[i] = map[int]netip.Addr{}
 	}
 	for l := range conf.MaxLinks {
-		all, six := map[int][]netip.Addr{}, true
+		all := map[int][]netip.Addr{}
 		for i, n := range c.Nodes {
 			if n.Addrs[l] == "" {
 				continue
@@ -180,14 +201,14 @@ func resolve(s Source, c *conf.Config, local *conf.NodeConf) ([]map[int]netip.Ad
 				return nil, fmt.Errorf("conf: ring%d_addr %q of node %d: %w (give an IP address, or mend /etc/hosts)", l, n.Addrs[l], n.ID, err)
 			}
 			all[i] = as
-			six = six && hasFamily(as, true)
+		}
+		family, err := commonFamily(c, l, all)
+		if err != nil {
+			return nil, err
 		}
 		loops := 0
 		for i, as := range all {
-			a, ok := pick(as, six)
-			if !ok {
-				return nil, fmt.Errorf("conf: ring%d_addr of the nodes: %q has no IPv4 address, another node has no IPv6 address", l, c.Nodes[i].Addrs[l])
-			}
+			a, _ := pick(as, family)
 			out[i][l] = a
 			if a.IsLoopback() {
 				loops++
@@ -200,14 +221,30 @@ func resolve(s Source, c *conf.Config, local *conf.NodeConf) ([]map[int]netip.Ad
 	return out, nil
 }
 
-func hasFamily(as []netip.Addr, six bool) bool {
-	_, ok := pick(as, six)
-	return ok
+// commonFamily is the version of IP that a link's addresses have in common, the
+// preferred one if there are two.
+func commonFamily(c *conf.Config, l int, all map[int][]netip.Addr) (int, error) {
+	var lacks []string
+	for _, family := range c.Families() {
+		without := ""
+		for _, i := range slices.Sorted(maps.Keys(all)) {
+			if _, ok := pick(all[i], family); !ok {
+				without = c.Nodes[i].Addrs[l]
+				break
+			}
+		}
+		if without == "" {
+			return family, nil
+		}
+		lacks = append(lacks, fmt.Sprintf("%q has no IPv%d address", without, family))
+	}
+	return 0, fmt.Errorf("conf: ring%d_addr of the nodes: %s (all addresses of a link are of one version, and of totem.ip_version)", l, strings.Join(lacks, ", "))
 }
 
-func pick(as []netip.Addr, six bool) (netip.Addr, bool) {
+// pick gives the first address of a version that can be a node's.
+func pick(as []netip.Addr, family int) (netip.Addr, bool) {
 	for _, a := range as {
-		if a = a.Unmap(); a.Is6() == six {
+		if a = a.Unmap(); a.Is6() == (family == 6) && !a.IsLinkLocalUnicast() {
 			return a, true
 		}
 	}
@@ -217,7 +254,7 @@ func pick(as []netip.Addr, six bool) (netip.Addr, bool) {
 func wireLinks(c *conf.Config, cfg *engine.Config) []transport.LinkConfig {
 	var out []transport.LinkConfig
 	for _, l := range cfg.Links {
-		w := transport.LinkConfig{Link: l.Number, Bind: netip.AddrPortFrom(l.Local, l.Port), TTL: max(c.Interfaces[l.Number].TTL, 1)}
+		w := transport.LinkConfig{Link: l.Number, Bind: netip.AddrPortFrom(l.Local, l.Port), TTL: max(c.Interfaces[l.Number].TTL, 1), DSCP: c.DSCP}
 		if l.Group {
 			w.Group = netip.AddrPortFrom(c.MulticastAddr(l.Number, l.Local.Is6()), l.Port)
 		}
@@ -260,8 +297,8 @@ func totemConfig(c *conf.Config, self messaging.NodeID) totem.Config {
 			*n.to = int(n.from.Value)
 		}
 	}
-	if c.NetMTU != conf.DefaultMTU {
-		t.MTU = min(c.NetMTU-ipUDPHeaders-auth.Overhead, maxPacket)
+	if size := cmp.Or(c.KnetMTU, c.NetMTU); size != conf.DefaultMTU {
+		t.MTU = min(size-ipUDPHeaders-auth.Overhead, maxPacket)
 	}
 	return t
 }
@@ -271,6 +308,14 @@ func linkConfig(c *conf.Config, t totem.Config) link.Config {
 	l.Interval = c.Timers.HeartbeatInterval.Millis(l.Interval)
 	l.Limit = max(c.Timers.LinkDown.Millis(l.Limit), link.MinIntervals*l.Interval)
 	l.NodeLimit = max(c.Timers.NodeDown.Millis(link.NodeLimit(t.Token, l)), l.Limit)
+	l.Mode = map[string]link.Mode{"passive": link.Passive, "active": link.Active, "rr": link.RoundRobin}[c.LinkMode]
+	for n, f := range c.Interfaces {
+		l.Priority[n] = uint8(f.Priority.Or(link.DefaultPriority))
+	}
+	if c.KnetMTU == 0 {
+		l.MTU = min(c.NetMTU, link.MaxMTU)
+		l.ProbeEvery = time.Duration(c.ProbeEvery.Or(uint64(link.DefaultProbeEvery/time.Second))) * time.Second
+	}
 	return l
 }
 

@@ -19,7 +19,7 @@ import (
 // bind makes a socket. It does so by hand because package net binds to the
 // wildcard address where a group is asked for, which collides with the unicast
 // socket of the same port.
-func bind(at netip.AddrPort, group bool) (net.PacketConn, error) {
+func bind(at netip.AddrPort, group bool, dscp int) (net.PacketConn, error) {
 	family, sa := unix.AF_INET, unix.Sockaddr(&unix.SockaddrInet4{Port: int(at.Port()), Addr: v4of(at.Addr())})
 	if at.Addr().Is6() {
 		family, sa = unix.AF_INET6, &unix.SockaddrInet6{Port: int(at.Port()), Addr: at.Addr().As16()}
@@ -33,10 +33,24 @@ func bind(at netip.AddrPort, group bool) (net.PacketConn, error) {
 	if err := setOptions(fd, at.Addr().Is4(), group); err != nil {
 		return nil, err
 	}
+	if dscp != 0 {
+		if err := mark(fd, at.Addr().Is4(), dscp); err != nil {
+			return nil, err
+		}
+	}
 	if err := unix.Bind(fd, sa); err != nil {
 		return nil, err
 	}
 	return net.FilePacketConn(f)
+}
+
+// mark sets the code point of what a socket sends, which is the upper six bits
+// of a byte of the header.
+func mark(fd int, v4 bool, dscp int) error {
+	if v4 {
+		return unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_TOS, dscp<<2)
+	}
+	return unix.SetsockoptInt(fd, unix.SOL_IPV6, unix.IPV6_TCLASS, dscp<<2)
 }
 
 func v4of(a netip.Addr) (b [4]byte) {
@@ -57,9 +71,9 @@ func newBatcher(c *net.UDPConn, v4 bool) batcher {
 // that is not there yet, and it hears what other kernels answer.
 func setOptions(fd int, v4, group bool) error {
 	var errs []error
-	level, recverr, freebind := unix.SOL_IP, unix.IP_RECVERR, unix.IP_FREEBIND
+	level, recverr, freebind, discover, probe := unix.SOL_IP, unix.IP_RECVERR, unix.IP_FREEBIND, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE
 	if !v4 {
-		level, recverr, freebind = unix.SOL_IPV6, unix.IPV6_RECVERR, unix.IPV6_FREEBIND
+		level, recverr, freebind, discover, probe = unix.SOL_IPV6, unix.IPV6_RECVERR, unix.IPV6_FREEBIND, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_PROBE
 		errs = append(errs, unix.SetsockoptInt(fd, level, unix.IPV6_V6ONLY, 1))
 	}
 	errs = append(errs, unix.SetsockoptInt(fd, level, freebind, 1))
@@ -67,6 +81,9 @@ func setOptions(fd int, v4, group bool) error {
 		return errors.Join(append(errs, unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1))...)
 	}
 	errs = append(errs, unix.SetsockoptInt(fd, level, recverr, 1))
+	// No kernel cuts our packets: where one is too large the link finds the size
+	// that passes, and packets are cut before they are sealed.
+	errs = append(errs, unix.SetsockoptInt(fd, level, discover, probe))
 	// A hint to the queues of the machine, which may be refused.
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PRIORITY, 6)
 	return errors.Join(errs...)
@@ -155,13 +172,20 @@ func isPending(err error) bool {
 // maxErrors bounds the answers read at once.
 const maxErrors = 64
 
-// drainErrors empties a socket's error queue and lists who refused a packet.
-func drainErrors(c *net.UDPConn) []netip.Addr {
+// An answer is what a kernel said of a packet to dst: that nobody is at the
+// port, or, where size is set, that it was too large.
+type answer struct {
+	dst  netip.Addr
+	size int
+}
+
+// drainErrors empties a socket's error queue.
+func drainErrors(c *net.UDPConn) []answer {
 	rc, err := c.SyscallConn()
 	if err != nil {
 		return nil
 	}
-	var refused []netip.Addr
+	var out []answer
 	_ = rc.Control(func(fd uintptr) {
 		oob, data := make([]byte, 512), make([]byte, 64)
 		for range maxErrors {
@@ -169,12 +193,13 @@ func drainErrors(c *net.UDPConn) []netip.Addr {
 			if err != nil {
 				return
 			}
-			if dst, ok := sockAddr(to); ok && isRefusal(oob[:n]) {
-				refused = append(refused, dst)
+			dst, ok := sockAddr(to)
+			if size, told := parseError(oob[:n]); ok && told {
+				out = append(out, answer{dst, size})
 			}
 		}
 	})
-	return refused
+	return out
 }
 
 func sockAddr(sa unix.Sockaddr) (netip.Addr, bool) {
@@ -187,19 +212,31 @@ func sockAddr(sa unix.Sockaddr) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// isRefusal looks for "port unreachable" in the control data of an error: errno
-// and origin lead the kernel's sock_extended_err.
-func isRefusal(oob []byte) bool {
+// parseError reads the control data of an error: "port unreachable" gives size
+// 0, "too large" the size that passes. Errno and origin lead the kernel's
+// sock_extended_err, info is its third word.
+func parseError(oob []byte) (size int, ok bool) {
 	ms, err := unix.ParseSocketControlMessage(oob)
 	if err != nil {
-		return false
+		return 0, false
 	}
 	for _, m := range ms {
 		v4 := m.Header.Level == unix.SOL_IP && m.Header.Type == unix.IP_RECVERR
 		v6 := m.Header.Level == unix.SOL_IPV6 && m.Header.Type == unix.IPV6_RECVERR
-		if (v4 || v6) && len(m.Data) >= 5 && binary.NativeEndian.Uint32(m.Data) == uint32(unix.ECONNREFUSED) {
-			return m.Data[4] == unix.SO_EE_ORIGIN_ICMP || m.Data[4] == unix.SO_EE_ORIGIN_ICMP6
+		if !v4 && !v6 || len(m.Data) < 12 {
+			continue
+		}
+		remote := m.Data[4] == unix.SO_EE_ORIGIN_ICMP || m.Data[4] == unix.SO_EE_ORIGIN_ICMP6
+		switch unix.Errno(binary.NativeEndian.Uint32(m.Data)) {
+		case unix.ECONNREFUSED:
+			return 0, remote
+		case unix.EMSGSIZE:
+			size = int(min(binary.NativeEndian.Uint32(m.Data[8:]), maxSize))
+			return size, size > 0 && (remote || m.Data[4] == unix.SO_EE_ORIGIN_LOCAL)
 		}
 	}
-	return false
+	return 0, false
 }
+
+// maxSize is the largest size of a packet that is believed.
+const maxSize = 1 << 16

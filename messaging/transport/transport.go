@@ -26,6 +26,9 @@ type Handler interface {
 	Receive(batch []Packet)
 	// Refused reports that the kernel at dst has nobody at that port.
 	Refused(link int, dst netip.Addr)
+	// TooBig reports that packets to dst that are larger than size, with all
+	// headers, are dropped by this kernel or one on the way.
+	TooBig(link int, dst netip.Addr, size int)
 }
 
 // A Wire carries packets. Send is for one goroutine.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"golang.org/x/net/ipv4"
+	"golang.org/x/sys/unix"
 )
 
 // Sizes of buffers and batches.
@@ -40,6 +41,8 @@ type LinkConfig struct {
 	// Group, where valid, is the multicast group for packets to all.
 	Group netip.AddrPort
 	TTL   int
+	// DSCP marks what is sent, for the queues of the network.
+	DSCP int
 }
 
 // batcher is what ipv4.PacketConn and ipv6.PacketConn have in common.
@@ -114,7 +117,7 @@ func (u *UDP) openLink(l LinkConfig) ([]*socket, error) {
 }
 
 func listen(l LinkConfig, at netip.AddrPort, group bool) (*socket, error) {
-	pc, err := bind(at, group)
+	pc, err := bind(at, group, l.DSCP)
 	if err != nil {
 		return nil, err
 	}
@@ -250,6 +253,7 @@ func (u *UDP) flush(s *socket) {
 		_ = s.conn.SetWriteDeadline(s.deadline)
 	}
 	rest, retries := s.out, 0
+	uncoupled, tooBig := false, false
 	for len(rest) > 0 {
 		n, err := s.batch.WriteBatch(rest[:min(len(rest), batchSize)], 0)
 		if n > 0 {
@@ -262,16 +266,20 @@ func (u *UDP) flush(s *socket) {
 		u.stats.txErrors.Add(1)
 		if len(rest[0].Buffers) > 1 && refusesTrains(err) {
 			u.log.Debug("packets are sent one by one", "link", s.cfg.Link, "error", err)
-			s.segment = false
+			uncoupled = true
 			rest = uncouple(rest)
 			continue
 		}
+		tooBig = tooBig || errors.Is(err, unix.EMSGSIZE)
 		// The error may be an earlier packet's (an ICMP answer that waited on
 		// the socket): the same packet deserves another try, but not for ever.
 		if retries++; retries > sendRetries || !isPending(err) {
 			retries = 0
 			rest = rest[1:]
 		}
+	}
+	if uncoupled && !tooBig {
+		s.segment = false // not the size of the packets: the device takes no trains
 	}
 	clear(s.out)
 	s.out = s.out[:0]
@@ -354,11 +362,15 @@ func (u *UDP) receiveFailed(s *socket, err error) bool {
 		return false
 	}
 	u.stats.rxErrors.Add(1)
-	refused := drainErrors(s.conn)
-	for _, dst := range refused {
-		u.handler.Refused(s.cfg.Link, dst)
+	answers := drainErrors(s.conn)
+	for _, a := range answers {
+		if a.size != 0 {
+			u.handler.TooBig(s.cfg.Link, a.dst, a.size)
+		} else {
+			u.handler.Refused(s.cfg.Link, a.dst)
+		}
 	}
-	if len(refused) == 0 && !isPending(err) {
+	if len(answers) == 0 && !isPending(err) {
 		u.log.Warn("receive error", "link", s.cfg.Link, "error", err)
 		select { // an error that stays must not spin
 		case <-s.closed:

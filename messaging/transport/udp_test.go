@@ -13,10 +13,11 @@ import (
 type sink struct {
 	got     chan string
 	refused chan netip.Addr
+	tooBig  chan int
 }
 
 func newSink() *sink {
-	return &sink{got: make(chan string, 1000), refused: make(chan netip.Addr, 1000)}
+	return &sink{got: make(chan string, 1000), refused: make(chan netip.Addr, 1000), tooBig: make(chan int, 1000)}
 }
 
 func (s *sink) Receive(batch []Packet) {
@@ -26,6 +27,13 @@ func (s *sink) Receive(batch []Packet) {
 }
 
 func (s *sink) Refused(_ int, dst netip.Addr) { s.refused <- dst }
+
+func (s *sink) TooBig(_ int, _ netip.Addr, size int) {
+	select {
+	case s.tooBig <- size:
+	default:
+	}
+}
 
 func openAt(t *testing.T, h Handler, l LinkConfig) *UDP {
 	t.Helper()

@@ -124,7 +124,9 @@ func (w *sealedWire) receive(packet []byte) {
 	w.act(w.links.Heard(o.From, 0))
 	switch o.Kind {
 	case auth.Beat:
-		w.links.Beat(o.From, 0, len(o.Plain) > 0 && o.Plain[0]&1 != 0)
+		if b, ok := link.ParseBeat(o.Plain); ok {
+			w.act(w.links.Beat(w.n.host.Now(), o.From, 0, b))
+		}
 	case auth.Data, auth.Token:
 		w.n.step(&totem.Recv{From: o.From, Packet: o.Plain})
 	}
@@ -153,11 +155,7 @@ func (w *sealedWire) beat(b *link.SendBeat) {
 		w.hello(b.Peer)
 		return
 	}
-	hears := byte(0)
-	if b.Hears {
-		hears = 1
-	}
-	sealed, err := w.guard.Seal(nil, auth.Beat, b.Peer, []byte{hears})
+	sealed, err := w.guard.Seal(nil, auth.Beat, b.Peer, b.Append(nil))
 	if err != nil {
 		panic(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
+	"time"
 
 	"github.com/quorate/quorate/messaging/transport"
 )
@@ -19,9 +20,15 @@ const queueLen = 4096
 
 // A Hub connects wires.
 type Hub struct {
+	// Delay is the time that a node's end takes for each packet. It is set before
+	// nodes are attached. Without it a ring goes round for ever in no time while
+	// packets are lost, where time is the test's.
+	Delay time.Duration
+
 	mu    sync.Mutex
 	nodes map[netip.Addr]end             // guarded by mu
 	drop  func(src, dst netip.Addr) bool // guarded by mu
+	mtu   func(src, dst netip.Addr) int  // guarded by mu
 }
 
 // An end is where an address leads.
@@ -39,6 +46,17 @@ func (h *Hub) SetDrop(f func(src, dst netip.Addr) bool) {
 	defer h.mu.Unlock()
 	h.drop = f
 }
+
+// SetMTU installs a filter that tells how large packets may be, with the headers
+// that they would have; larger ones are lost. Nil bounds nothing.
+func (h *Hub) SetMTU(f func(src, dst netip.Addr) int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.mtu = f
+}
+
+// headers are those of IPv4 and UDP.
+const headers = 28
 
 // Attach adds a node with one address for each link, in the order of the links.
 func (h *Hub) Attach(handler transport.Handler, addrs ...netip.Addr) *Wire {
@@ -71,6 +89,9 @@ func (w *Wire) pump(handler transport.Handler) {
 		case <-w.done:
 			return
 		case p := <-w.in:
+			if w.hub.Delay > 0 {
+				<-time.After(w.hub.Delay)
+			}
 			handler.Receive([]transport.Packet{p})
 		}
 	}
@@ -90,6 +111,9 @@ func (w *Wire) Send(batch []transport.Datagram) {
 				continue
 			}
 			if w.hub.drop != nil && w.hub.drop(src, addr) {
+				continue
+			}
+			if w.hub.mtu != nil && len(d.Data)+headers > w.hub.mtu(src, addr) {
 				continue
 			}
 			p := transport.Packet{Link: d.Link, Src: netip.AddrPortFrom(src, 5405), Data: append([]byte(nil), d.Data...)}
