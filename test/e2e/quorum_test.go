@@ -7,10 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/quorate/quorate/test/e2e/bare"
 	"github.com/quorate/quorate/test/e2e/lab"
@@ -135,6 +138,87 @@ func TestTwoNodesWithAnArbiter(t *testing.T) {
 	// The holder dies: the other goes on.
 	holder.Kill()
 	c.moved(holder, settleTimeout)
+}
+
+// sharedDisk makes a block device that nodes can be given.
+func sharedDisk(t *testing.T) (major, minor uint32) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "disk")
+	if err := os.WriteFile(file, make([]byte, 2<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), "losetup", "--find", "--show", file).Output()
+	if err != nil {
+		t.Skipf("this machine has no loop devices: losetup: %v", err)
+	}
+	device := strings.TrimSpace(string(out))
+	t.Cleanup(func() {
+		if out, err := exec.Command("losetup", "--detach", device).CombinedOutput(); err != nil {
+			t.Errorf("losetup: %v: %s", err, out)
+		}
+	})
+	var st unix.Stat_t
+	if err := unix.Stat(device, &st); err != nil {
+		t.Fatal(err)
+	}
+	return unix.Major(st.Rdev), unix.Minor(st.Rdev)
+}
+
+// Two nodes with a quorum disk on a block device: cut from each other, exactly
+// one goes on; healed, both do; the holder dead, the other goes on.
+func TestTwoNodesWithAQuorumDiskAndACutNetwork(t *testing.T) {
+	c := newCluster(t, 2)
+	major, minor := sharedDisk(t)
+	attach := func(n *lab.Node) {
+		c.run(n, "mknod", "/dev/qdisk", "b", fmt.Sprint(major), fmt.Sprint(minor))
+	}
+	for _, n := range c.members() {
+		attach(n)
+		c.configureNode(n, lab.CorosyncConf(2, "device {", "model: disk", "votes: 1", "disk {", "path: /dev/qdisk", "}", "}"))
+	}
+	c.start(c.members()...)
+	c.awaitOnline(c.members()...)
+	c.awaitVotes(3, c.members()...)
+
+	first, second := c.members()[0], c.members()[1]
+	if err := errors.Join(first.Block(t.Context(), second), second.Block(t.Context(), first)); err != nil {
+		t.Fatal(err)
+	}
+	var left *lab.Node
+	lab.Until(t, settleTimeout, "one half has no quorum", func() error {
+		q1, text1 := c.quorumOf(first)
+		q2, text2 := c.quorumOf(second)
+		left = first
+		if q2 {
+			left = second
+		}
+		if q1 == q2 || !strings.Contains(text1, "Nodes:            1\n") || !strings.Contains(text2, "Nodes:            1\n") {
+			return errors.New(text1 + text2)
+		}
+		return nil
+	})
+	lab.For(t, 5*time.Second, "exactly one node is quorate, and the same", func() error {
+		q1, text := c.quorumOf(first)
+		if q2, _ := c.quorumOf(second); q1 == q2 || q1 != (left == first) {
+			return fmt.Errorf("first %v, second %v: %s", q1, q2, text)
+		}
+		return nil
+	})
+	if err := errors.Join(first.Unblock(t.Context()), second.Unblock(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	c.awaitOnline(c.members()...)
+	c.awaitVotes(3, c.members()...)
+
+	left.Kill()
+	other := first
+	if left == first {
+		other = second
+	}
+	c.awaitVotes(2, other)
+	if q, text := c.quorumOf(other); !q {
+		t.Errorf("%s has no quorum with the disk alone:\n%s", other.Name, text)
+	}
 }
 
 // Two nodes with a quorum disk on a file that both have: the one that is left

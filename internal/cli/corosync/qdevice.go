@@ -57,13 +57,13 @@ func runQdeviceTool(ctx context.Context, io *cli.IO, args []string) int {
 	}
 	bus, status, err := dial(ctx, io)
 	if err != nil {
-		io.Errorf("Can't connect to QDevice socket (is QDevice running?): %s\n", err)
+		io.Errorf("%s: Can't connect to QDevice socket (is QDevice running?): %s\n", io.Tool, reason(err))
 		return exitNoDaemon
 	}
 	defer func() { _ = bus.Close() }()
 	d := keys(ctx, bus, "runtime.qdevice.")
 	if d["model"] == "" {
-		io.Errorf("Can't connect to QDevice socket (is QDevice running?): no quorum.device is configured\n")
+		io.Errorf("%s: Can't connect to QDevice socket (is QDevice running?): no quorum.device is configured\n", io.Tool)
 		return exitNoDaemon
 	}
 	io.Printf("%s\n", deviceText(d, status, verbose))
@@ -201,7 +201,7 @@ func runQnetdTool(ctx context.Context, io *cli.IO, args []string) int {
 	defer cancel()
 	text, err := qnetdserve.Ask(ctx, path, what, verbose, cluster)
 	if err != nil {
-		io.Errorf("Can't connect to QNetd socket (is QNetd running?): %s\n", err)
+		io.Errorf("%s: Can't connect to qnetd socket (is QNetd running?): %s\n", io.Tool, reason(err))
 		return exitNoDaemon
 	}
 	io.Printf("%s", text)

@@ -176,10 +176,10 @@ func TestCertificatesAreMadeInTheStepsOfCorosync(t *testing.T) {
 	if out, code := tool(t, server, "corosync-qnetd-certutil -i"); code != 1 || !strings.HasPrefix(out, "Certificate database already exists.") {
 		t.Errorf("twice: exit %d: %s", code, out)
 	}
-	if out, code := tool(t, one, "corosync-qdevice-tool -s"); code != exitNoDaemon || !strings.HasPrefix(out, "Can't connect to QDevice socket") {
+	if out, code := tool(t, one, "corosync-qdevice-tool -s"); code != exitNoDaemon || !strings.HasPrefix(out, "corosync-qdevice-tool: Can't connect to QDevice socket (is QDevice running?): ") {
 		t.Errorf("no daemon: exit %d: %s", code, out)
 	}
-	if out, code := tool(t, one, "corosync-qnetd-tool -l"); code != exitNoDaemon || !strings.HasPrefix(out, "Can't connect to QNetd socket") {
+	if out, code := tool(t, one, "corosync-qnetd-tool -l"); code != exitNoDaemon || out != "corosync-qnetd-tool: Can't connect to qnetd socket (is QNetd running?): No such file or directory\n" {
 		t.Errorf("no server: exit %d: %s", code, out)
 	}
 }

@@ -67,6 +67,9 @@ func (s *Server) Run(ctx context.Context, lis, status net.Listener) error {
 	defer s.wg.Wait()
 	defer close(s.done)
 	s.addr = lis.Addr().String()
+	if a, ok := lis.Addr().(*net.TCPAddr); ok && a.IP.IsUnspecified() {
+		s.addr = fmt.Sprintf("*:%d", a.Port)
+	}
 	s.core = qnetd.New(s.cfg.Core, s.cfg.Clock.Now())
 	s.wg.Go(func() { s.accept(lis) })
 	defer func() { _ = lis.Close() }()
