@@ -104,6 +104,7 @@ func TestTwoLinksLoseOneAfterTheOtherAndTheRingStays(t *testing.T) {
 func loseLinks(t *testing.T, mode link.Mode) {
 	l := conformance.NewLab(t, 3)
 	withTwoLinks(l, mode)
+	l.Hub.Delay = 20 * time.Microsecond
 	l.StartAll()
 	defer l.StopAll()
 	for id := range l.Nodes {

@@ -21,7 +21,7 @@ const queueLen = 4096
 // keep their order, and each is handled whole before the next.
 type turn struct {
 	free    chan struct{} // holds one while nobody has the turn
-	waiting atomic.Int64 // events in the channel, or taken from it and not handled yet
+	waiting atomic.Int64  // events in the channel, or taken from it and not handled yet
 	in      chan any
 	upset   chan struct{} // has room for one: an event handled elsewhere ended the engine
 	open    bool          // belongs to who has the turn; Run has begun and not ended

@@ -164,6 +164,7 @@ type peerState struct {
 	up    bool
 	// route are the links that packets go on, alive those that are heard.
 	route, alive []int
+	single       bool // a packet goes on one link of route, in turn
 	turn         int
 }
 

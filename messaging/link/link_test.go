@@ -17,6 +17,7 @@ import (
 // TestLink runs scripts, one command per line: "config mode M priority L N mtu N
 // probe MS" (any of them), "add P L…", "heard P L", "beat P L yes|no…" (in one
 // go; a word that ends in ! says that the peer loses hardly any of ours),
+// "good P" (enough heartbeats on all links),
 // "both P N [LOST]" (N of them on links 0 and 1, one each three ticks; on link 1
 // each LOST-th is lost), "ack P L SIZE", "probe P L SIZE", "toobig P L SIZE",
 // "refused P L", "tick N" (N ticks in time), "pause MS" (one late tick),
@@ -61,6 +62,12 @@ func runLine(t *testing.T, b *strings.Builder, c *Core, now *time.Duration, f []
 	case "beat":
 		for _, word := range f[3:] {
 			show(b, *now, c.Beat(*now, peer, n[1], Beat{Seq: nextSeq(c, peer, n[1]), Hears: strings.HasPrefix(word, "yes"), Well: strings.HasSuffix(word, "!")}))
+		}
+	case "good":
+		for _, l := range c.peers[peer].links {
+			for range minBeats {
+				c.Beat(*now, peer, l, Beat{Seq: nextSeq(c, peer, l), Hears: true, Well: true})
+			}
 		}
 	case "both":
 		beats(b, c, now, peer, n[1], n[2])

@@ -15,12 +15,12 @@ type Mode uint8
 
 // The modes.
 const (
-	// Passive sends on one link: of the best ones that of the highest priority,
+	// Passive sends on one link: of the good ones that of the highest priority,
 	// of equal ones the lowest.
 	Passive Mode = iota
 	// Active sends each packet on all links; the first to arrive counts.
 	Active
-	// RoundRobin sends on the best links in turn.
+	// RoundRobin sends on the good links in turn.
 	RoundRobin
 )
 
@@ -123,12 +123,13 @@ func (c *Core) reroute(ps *peerState) {
 	if c.cfg.Mode == Active {
 		atLeast = min(best, lossy)
 	}
+	ps.single = best == good && c.cfg.Mode != Active
 	for _, l := range ps.links {
 		if c.rank(ps.paths[l]) >= atLeast {
 			ps.route = append(ps.route, l)
 		}
 	}
-	if c.cfg.Mode != Passive || best <= oneWay {
+	if c.cfg.Mode != Passive || !ps.single {
 		return
 	}
 	first := ps.route[0]
@@ -143,16 +144,16 @@ func (c *Core) reroute(ps *peerState) {
 // Route gives the links to send a packet to a peer on. The slice is valid until
 // the next call of any method.
 //
-// In the passive mode it is one link: of the best ones that of the highest
-// priority; all, while none is known to work in both directions. The best links
-// are those that work in both directions and lose hardly any heartbeats, then
-// those that lose some.
+// In the passive mode it is one link: of the good ones, which work in both
+// directions and lose hardly any heartbeats, that of the highest priority. While
+// none is good it is all that work in both directions, else all that are heard,
+// else all, in every mode.
 func (c *Core) Route(peer messaging.NodeID) []int {
 	ps := c.peers[peer]
 	if ps == nil {
 		return nil
 	}
-	if c.cfg.Mode != RoundRobin || len(ps.route) < 2 || c.rank(ps.paths[ps.route[0]]) <= oneWay {
+	if c.cfg.Mode != RoundRobin || len(ps.route) < 2 || !ps.single {
 		return ps.route
 	}
 	i := ps.turn / turnLen % len(ps.route)

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -270,15 +271,21 @@ func (u *UDP) flush(s *socket) {
 			rest = uncouple(rest)
 			continue
 		}
-		tooBig = tooBig || errors.Is(err, unix.EMSGSIZE)
+		large := errors.Is(err, unix.EMSGSIZE)
+		tooBig = tooBig || large
 		// The error may be an earlier packet's (an ICMP answer that waited on
 		// the socket): the same packet deserves another try, but not for ever.
-		if retries++; retries > sendRetries || !isPending(err) {
+		if retries++; retries > sendRetries || large && retries > 1 || !isPending(err) {
 			retries = 0
 			rest = rest[1:]
 		}
 	}
-	if uncoupled && !tooBig {
+	switch {
+	case tooBig:
+		// What the own kernel says of it waits on the socket, where it takes room
+		// from what arrives, and wakes nobody.
+		_ = s.conn.SetReadDeadline(longAgo)
+	case uncoupled:
 		s.segment = false // not the size of the packets: the device takes no trains
 	}
 	clear(s.out)
@@ -361,16 +368,13 @@ func (u *UDP) receiveFailed(s *socket, err error) bool {
 	if errors.Is(err, net.ErrClosed) {
 		return false
 	}
-	u.stats.rxErrors.Add(1)
-	answers := drainErrors(s.conn)
-	for _, a := range answers {
-		if a.size != 0 {
-			u.handler.TooBig(s.cfg.Link, a.dst, a.size)
-		} else {
-			u.handler.Refused(s.cfg.Link, a.dst)
-		}
+	woken := errors.Is(err, os.ErrDeadlineExceeded)
+	if woken {
+		_ = s.conn.SetReadDeadline(time.Time{}) // before what it is about is read
+	} else {
+		u.stats.rxErrors.Add(1)
 	}
-	if len(answers) == 0 && !isPending(err) {
+	if !u.answers(s) && !woken && !isPending(err) {
 		u.log.Warn("receive error", "link", s.cfg.Link, "error", err)
 		select { // an error that stays must not spin
 		case <-s.closed:
@@ -380,6 +384,37 @@ func (u *UDP) receiveFailed(s *socket, err error) bool {
 	}
 	return true
 }
+
+// longAgo is a deadline that has passed.
+var longAgo = time.Unix(1, 0)
+
+// answers reports what kernels said of packets that were sent, each of it once;
+// it tells whether there was any.
+func (u *UDP) answers(s *socket) (found bool) {
+	told := map[answer]bool{}
+	for range maxDrains {
+		as := drainErrors(s.conn)
+		for _, a := range as {
+			found = true
+			if told[a] {
+				continue
+			}
+			told[a] = true
+			if a.size != 0 {
+				u.handler.TooBig(s.cfg.Link, a.dst, a.size)
+			} else {
+				u.handler.Refused(s.cfg.Link, a.dst)
+			}
+		}
+		if len(as) < maxErrors {
+			break
+		}
+	}
+	return found
+}
+
+// maxDrains bounds how often maxErrors answers are read in a row.
+const maxDrains = 64
 
 func (u *UDP) keepJoined(s *socket) {
 	defer u.wg.Done()
