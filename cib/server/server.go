@@ -32,7 +32,7 @@ func Methods() ipc.MethodTable {
 }
 
 // New returns a gRPC server for the store.
-func New(s cib.Store, log *slog.Logger) *grpc.Server {
+func New(s cib.Store, log *slog.Logger) *ipc.Server {
 	srv := ipc.NewServer(Methods(), wire.Errors(), log)
 	cibv1.RegisterStoreServer(srv, &service{s: s, users: map[uint32]string{}})
 	return srv

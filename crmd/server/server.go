@@ -7,7 +7,6 @@ import (
 	"context"
 	"log/slog"
 
-	"google.golang.org/grpc"
 
 	"github.com/quorate/quorate/crmd"
 	"github.com/quorate/quorate/crmd/server/wire"
@@ -34,7 +33,7 @@ func Methods() ipc.MethodTable {
 }
 
 // New returns a gRPC server for the controller.
-func New(c crmd.Controller, log *slog.Logger) *grpc.Server {
+func New(c crmd.Controller, log *slog.Logger) *ipc.Server {
 	s := ipc.NewServer(Methods(), wire.Errors(), log)
 	crmdv1.RegisterControllerServer(s, &service{c: c})
 	return s

@@ -14,6 +14,9 @@
 // layer, and errors.Is works on both sides. A daemon that does not answer is
 // [ErrUnavailable].
 //
+// Streams in both directions may have connections of their own, without HTTP/2
+// below them: see [DirectConn].
+//
 // This package and the server and client folders are the only places that know
 // gRPC; it knows no layer.
 package ipc

@@ -36,12 +36,12 @@ const (
 // NewServer makes a gRPC server that knows its callers, allows them what the
 // table gives them, and answers the layer's errors by the error table. A
 // handler that panics ends the process: a broken promise is not served on.
-func NewServer(methods MethodTable, errs ErrorTable, log *slog.Logger, options ...Option) *grpc.Server {
+func NewServer(methods MethodTable, errs ErrorTable, log *slog.Logger, options ...Option) *Server {
 	g := newGuard(methods, log)
 	for _, o := range options {
 		o(g)
 	}
-	return grpc.NewServer(
+	s := grpc.NewServer(
 		grpc.Creds(peerTransport{}),
 		grpc.ChainUnaryInterceptor(g.unary, errs.unary),
 		grpc.ChainStreamInterceptor(g.stream, errs.stream),
@@ -58,6 +58,7 @@ func NewServer(methods MethodTable, errs ErrorTable, log *slog.Logger, options .
 			return status.Error(codes.Unimplemented, "ipc: no such method")
 		}),
 	)
+	return &Server{Server: s, guard: g, errs: errs, streams: map[string]directMethod{}, conns: map[net.Conn]bool{}}
 }
 
 func (t ErrorTable) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
@@ -71,8 +72,11 @@ func (t ErrorTable) stream(srv any, ss grpc.ServerStream, _ *grpc.StreamServerIn
 
 // Serve answers on lis until ctx is done, then ends the calls under way, those
 // that do not end by themselves within a short grace by force.
-func Serve(ctx context.Context, srv *grpc.Server, lis net.Listener) error {
+func Serve(ctx context.Context, srv *Server, lis net.Listener) error {
 	failed := make(chan error, 1)
+	if len(srv.streams) > 0 {
+		lis = srv.openDoor(lis)
+	}
 	go func() { failed <- srv.Serve(lis) }()
 	select {
 	case err := <-failed:
@@ -80,8 +84,14 @@ func Serve(ctx context.Context, srv *grpc.Server, lis net.Listener) error {
 	case <-ctx.Done():
 	}
 	force := time.AfterFunc(stopGrace, srv.Stop)
+	direct := make(chan struct{})
+	go func() {
+		defer close(direct)
+		srv.endDirect(stopGrace)
+	}()
 	srv.GracefulStop()
 	force.Stop()
+	<-direct
 	if err := <-failed; err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 		return fmt.Errorf("ipc: stop %s: %w", lis.Addr(), err)
 	}

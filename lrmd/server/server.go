@@ -31,7 +31,7 @@ func Methods() ipc.MethodTable {
 }
 
 // New returns a gRPC server for the executor.
-func New(e lrmd.Executor, log *slog.Logger) *grpc.Server {
+func New(e lrmd.Executor, log *slog.Logger) *ipc.Server {
 	s := ipc.NewServer(Methods(), wire.Errors(), log)
 	lrmdv1.RegisterExecutorServer(s, &service{e: e})
 	return s

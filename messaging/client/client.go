@@ -5,6 +5,7 @@ package client
 
 import (
 	"context"
+	"io"
 	"sync"
 
 	"google.golang.org/grpc"
@@ -22,7 +23,7 @@ var (
 
 // A Bus is a connection to a node's messaging daemon.
 type Bus struct {
-	conn *grpc.ClientConn
+	conn Conn
 	rpc  pb.BusClient
 	errs ipc.ErrorTable
 
@@ -31,10 +32,16 @@ type Bus struct {
 	closed bool            // guarded by mu
 }
 
+// A Conn is a connection to the daemon: [ipc.DirectConn], or plain gRPC.
+type Conn interface {
+	grpc.ClientConnInterface
+	io.Closer
+}
+
 // Dial returns a bus over the socket at path. It does not wait for the daemon:
 // calls fail with ipc.ErrUnavailable while that is away.
 func Dial(path string) (*Bus, error) {
-	conn, err := ipc.Dial(path)
+	conn, err := ipc.DialDirect(path)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +49,7 @@ func Dial(path string) (*Bus, error) {
 }
 
 // New makes a bus of a connection, which it owns from here on.
-func New(conn *grpc.ClientConn) *Bus {
+func New(conn Conn) *Bus {
 	return &Bus{conn: conn, rpc: pb.NewBusClient(conn), errs: wire.Errors(), groups: map[*group]bool{}}
 }
 

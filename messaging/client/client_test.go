@@ -49,7 +49,21 @@ func dial(t testing.TB, path string) *client.Bus {
 	return b
 }
 
+func TestBusConformsOverDirectStreams(t *testing.T) { conform(t, dial) }
+
 func TestBusConformsOverGRPC(t *testing.T) {
+	conform(t, func(t testing.TB, path string) *client.Bus {
+		conn, err := ipc.Dial(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := client.New(conn)
+		t.Cleanup(func() { _ = b.Close() })
+		return b
+	})
+}
+
+func conform(t *testing.T, dial func(testing.TB, string) *client.Bus) {
 	l := conformance.NewLab(t, 2)
 	l.StartAll()
 	t.Cleanup(l.StopAll)

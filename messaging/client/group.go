@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/quorate/quorate/internal/ipc"
 	"github.com/quorate/quorate/messaging"
 	"github.com/quorate/quorate/messaging/server/wire"
 	pb "github.com/quorate/quorate/proto/messaging/v1"
@@ -21,16 +22,21 @@ import (
 // the daemon, which cuts off a reader that does not read.
 const eventsAhead = 256
 
-// A group is one membership over a stream. One goroutine sends, one receives.
+type joinStream = grpc.BidiStreamingClient[pb.JoinRequest, pb.JoinResponse]
+
+// A group is one membership over a stream. One goroutine receives; where the
+// stream is not direct, another sends.
 type group struct {
-	bus    *Bus
-	stream grpc.BidiStreamingClient[pb.JoinRequest, pb.JoinResponse]
-	cancel context.CancelFunc
-	self   messaging.MemberID
-	out    chan request
-	events chan messaging.Event
-	ended  chan struct{}
-	err    error // set before ended is closed
+	bus     *Bus
+	stream  joinStream
+	direct  *ipc.DirectStream // nil over gRPC
+	sending chan struct{}     // has room for the one whose parts go out on a direct stream
+	cancel  context.CancelFunc
+	self    messaging.MemberID
+	out     chan request
+	events  chan messaging.Event
+	ended   chan struct{}
+	err     error // set before ended is closed
 }
 
 // A request is a message to send, or the wish to leave.
@@ -43,7 +49,7 @@ type request struct {
 func (b *Bus) Join(ctx context.Context, name string) (messaging.Group, error) {
 	sctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, cancel) // until the first answer
-	g := &group{bus: b, cancel: cancel, out: make(chan request), events: make(chan messaging.Event, eventsAhead), ended: make(chan struct{})}
+	g := &group{bus: b, cancel: cancel, out: make(chan request), sending: make(chan struct{}, 1), events: make(chan messaging.Event, eventsAhead), ended: make(chan struct{})}
 	err := g.open(sctx, name)
 	if err == nil && !stop() {
 		err = ctx.Err()
@@ -59,13 +65,18 @@ func (b *Bus) Join(ctx context.Context, name string) (messaging.Group, error) {
 		return nil, fmt.Errorf("join group %q: %w", name, b.err(err))
 	}
 	go g.receive()
-	go g.send()
+	if g.direct == nil {
+		go g.send()
+	}
 	return g, nil
 }
 
 func (g *group) open(ctx context.Context, name string) (err error) {
 	if g.stream, err = g.bus.rpc.Join(ctx); err != nil {
 		return err
+	}
+	if s, ok := g.stream.(*grpc.GenericClientStream[pb.JoinRequest, pb.JoinResponse]); ok {
+		g.direct, _ = s.ClientStream.(*ipc.DirectStream)
 	}
 	if err := g.stream.Send(&pb.JoinRequest{Step: &pb.JoinRequest_Join{Join: &pb.Join{Group: name}}}); err != nil && !errors.Is(err, io.EOF) {
 		return err
@@ -161,17 +172,45 @@ func (g *group) send() {
 				continue
 			}
 			for body := r.body; ; {
-				part := body[:min(len(body), wire.MaxPart)]
-				body = body[len(part):]
-				req := &pb.JoinRequest{Step: &pb.JoinRequest_Multicast{Multicast: &pb.Multicast{Body: part, More: len(body) > 0}}}
+				req, rest := nextPart(body)
 				if err := g.stream.Send(req); err != nil {
 					return // the receiver learns why
 				}
-				if len(body) == 0 {
+				if body = rest; len(body) == 0 {
 					break
 				}
 			}
 		}
+	}
+}
+
+// nextPart gives the request for the first part of a body, and what is left.
+func nextPart(body []byte) (req *pb.JoinRequest, rest []byte) {
+	part := body[:min(len(body), wire.MaxPart)]
+	rest = body[len(part):]
+	return &pb.JoinRequest{Step: &pb.JoinRequest_Multicast{Multicast: &pb.Multicast{Body: part, More: len(rest) > 0}}}, rest
+}
+
+// sendDirect sends a message in the caller's goroutine. Once its first part is
+// sent the others follow, whatever becomes of ctx.
+func (g *group) sendDirect(ctx context.Context, body []byte) error {
+	select {
+	case g.sending <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-g.sending }()
+	for {
+		req, rest := nextPart(body)
+		err := g.direct.SendContext(ctx, req)
+		if errors.Is(err, io.EOF) {
+			<-g.ended // the receiver learns why
+			return g.err
+		}
+		if body = rest; err != nil || len(body) == 0 {
+			return err
+		}
+		ctx = g.direct.Context()
 	}
 }
 
@@ -183,14 +222,28 @@ func (g *group) Multicast(ctx context.Context, body []byte) error {
 	if len(body) > messaging.MaxMessage {
 		return fmt.Errorf("%w: %d bytes", messaging.ErrTooBig, len(body))
 	}
-	return g.hand(ctx, request{body: bytes.Clone(body)})
+	if g.direct == nil {
+		return g.hand(ctx, request{body: bytes.Clone(body)})
+	}
+	if err := g.over(); err != nil {
+		return err
+	}
+	return g.sendDirect(ctx, body)
+}
+
+// over tells why the membership has ended, or nil.
+func (g *group) over() error {
+	select {
+	case <-g.ended:
+		return g.err
+	default:
+		return nil
+	}
 }
 
 func (g *group) hand(ctx context.Context, r request) error {
-	select {
-	case <-g.ended: // rather than a sender that has not noticed
-		return g.err
-	default:
+	if err := g.over(); err != nil { // rather than a sender that has not noticed
+		return err
 	}
 	select {
 	case g.out <- r:
@@ -228,7 +281,7 @@ func (g *group) Next(ctx context.Context) (messaging.Event, error) {
 // Leave ends the membership.
 func (g *group) Leave(ctx context.Context) error {
 	defer g.cancel()
-	if err := g.hand(ctx, request{leave: true}); err != nil {
+	if err := g.wish(ctx); err != nil {
 		if errors.Is(err, messaging.ErrClosed) {
 			return nil
 		}
@@ -243,4 +296,16 @@ func (g *group) Leave(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// wish tells the daemon that this member leaves.
+func (g *group) wish(ctx context.Context) error {
+	if g.direct == nil {
+		return g.hand(ctx, request{leave: true})
+	}
+	err := g.direct.SendContext(ctx, &pb.JoinRequest{Step: &pb.JoinRequest_Leave{Leave: &pb.Leave{}}})
+	if errors.Is(err, io.EOF) {
+		return messaging.ErrClosed
+	}
+	return err
 }

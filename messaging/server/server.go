@@ -57,7 +57,7 @@ func Methods() ipc.MethodTable {
 }
 
 // New returns a gRPC server; open makes a client of the engine for a process.
-func New(open func(pid uint32) Bus, log *slog.Logger, options ...ipc.Option) *grpc.Server {
+func New(open func(pid uint32) Bus, log *slog.Logger, options ...ipc.Option) *ipc.Server {
 	s := ipc.NewServer(Methods(), wire.Errors(), log, options...)
 	pb.RegisterBusServer(s, &service{open: open, shared: open(0)})
 	return s

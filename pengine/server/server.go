@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"time"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -33,7 +32,7 @@ func Errors() ipc.ErrorTable {
 }
 
 // New returns a gRPC server for the engine.
-func New(e pengine.Engine, log *slog.Logger) *grpc.Server {
+func New(e pengine.Engine, log *slog.Logger) *ipc.Server {
 	s := ipc.NewServer(Methods(), Errors(), log)
 	penginev1.RegisterEngineServer(s, &service{e: e})
 	return s

@@ -23,7 +23,7 @@ func Methods() ipc.MethodTable {
 }
 
 // New returns a gRPC server for the engine.
-func New(e transition.Engine, log *slog.Logger) *grpc.Server {
+func New(e transition.Engine, log *slog.Logger) *ipc.Server {
 	s := ipc.NewServer(Methods(), wire.Errors(), log)
 	transitionv1.RegisterEngineServer(s, &service{e: e})
 	return s
