@@ -92,14 +92,11 @@ func (c *Core) acceptToken(t *wire.Token) {
 func (c *Core) holds(t *wire.Token, rep, missing bool) bool {
 	wanted := c.wanted
 	c.wanted, c.held = false, false
-	if c.state != Operational {
-		return false
-	}
-	if len(c.memb) == 1 {
+	if c.state == Operational && len(c.memb) == 1 {
 		c.held = !c.sendable() // alone there is nobody to wait for
 		return c.held
 	}
-	if c.sendable() {
+	if c.state == Operational && c.sendable() || c.state == Recovery && t.Aru == t.Seq {
 		return false
 	}
 	if c.lastMine != t.Seq || t.Seq == 0 && !rep {
@@ -188,7 +185,8 @@ func (c *Core) serve(t *wire.Token, s *msgSet, allowed int) int {
 }
 
 // request lists what this node misses, the oldest first, once a gap has
-// persisted for some visits and some time: the token overtakes data.
+// persisted for some visits and some time: the token overtakes data. It asks
+// again after the same time.
 func (c *Core) request(t *wire.Token, s *msgSet) {
 	if s.aru >= t.Seq {
 		return
@@ -211,6 +209,7 @@ func (c *Core) request(t *wire.Token, s *msgSet) {
 		}
 		if share > 0 && len(t.Missing) < wire.MaxRetransmit && !slices.Contains(t.Missing, seq) {
 			t.Missing = append(t.Missing, seq)
+			m.missSince = c.now // what is sent again needs time to arrive
 			share--
 		}
 	}
