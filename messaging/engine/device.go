@@ -92,8 +92,8 @@ func (e *Engine) holdSync(c *totem.ConfChange) {
 	a := &e.arbitration
 	a.after = a.lease.Install(now, a.lost, len(c.Members) == 1)
 	a.lost = false
-	if e.votes.Hopeless(c.Members) {
-		a.after = 0 // to stop is never too early
+	if e.votes.Hopeless(c.Members) || e.complete(c.Members) {
+		a.after = 0 // to stop is never too early, and nobody else is there to act
 	}
 	alive := e.votes.DeviceAlive()
 	e.votes.DeviceStale()
@@ -117,6 +117,13 @@ func (e *Engine) holdSync(c *totem.ConfChange) {
 		})
 	}
 	e.releaseSync()
+}
+
+// complete tells whether all nodes of the configuration are members. A
+// configuration without a list of nodes does not tell.
+func (e *Engine) complete(members []messaging.NodeID) bool {
+	outside := func(n Node) bool { return !slices.Contains(members, n.ID) }
+	return len(e.cfg.Nodes) > 0 && !slices.ContainsFunc(e.cfg.Nodes, outside)
 }
 
 // releaseSync sends this node's word once nothing keeps it any more.

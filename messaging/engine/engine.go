@@ -124,7 +124,7 @@ func New(cfg Config) (*Engine, error) {
 	}
 	e.views.init()
 	e.ringMTU = cfg.Totem.MTU
-	e.arbitration.lease = quorum.NewLease(cfg.Lease)
+	e.arbitration.lease = quorum.NewLease(cfg.Lease, cfg.Clock.Now())
 	e.known.present.Store(sourcesOf(&cfg))
 	e.reload = reloading{core: reload.New(cfg.Self, cfg.Digest), apply: make(chan struct{}, 1)}
 	var err error

@@ -24,15 +24,34 @@ type Lease struct {
 	parted          bool
 	started, ended  time.Duration
 	alone, wasAlone bool // the ring has one member
-	lost            bool // members were lost since the view
+	// act is the time before which this node acts on no ring: a member that was
+	// lost may act until then.
+	act time.Duration
 }
 
 // marginShare is the part of the length that is added for clocks that run at
 // different rates: one in 64 is far more than crystals differ.
 const marginShare = 64
 
-// NewLease makes a lease; length 0 is none.
-func NewLease(length time.Duration) Lease { return Lease{length: length, alone: true} }
+// NewLease makes the lease of a node that starts now; length 0 is none.
+//
+// A node that starts does not remember the ring that it may have been in until a
+// moment ago, whose other members may still act:
+//
+//  1. Nodes 1 and 3 are quorate, 2 is parted from them.
+//  2. Node 3 starts anew and meets 2. Neither has lost anybody.
+//  3. Node 1 has not noticed yet.
+//
+// So it counts as one that was lost by others at its start.
+func NewLease(length, now time.Duration) Lease {
+	l := Lease{length: length, alone: true}
+	l.act = l.end(now)
+	return l
+}
+
+// end is when the leases surely are over of those who had the token last at a
+// time.
+func (l *Lease) end(last time.Duration) time.Duration { return last + l.length + l.Margin() }
 
 // On tells whether there is a lease.
 func (l *Lease) On() bool { return l.length > 0 }
@@ -60,24 +79,32 @@ func (l *Lease) Part() {
 
 // Install notes the next ring. The time given back is that before which the node
 // must not act on it: members that are lost may act until then, also those that
-// were lost on the way to a ring in between.
+// were lost on the way to a ring before this one:
+//
+//  1. Nodes 2 and 3 lose 1 and each other. Each is alone and acts on nothing.
+//  2. They meet. Neither has lost anybody by that.
+//  3. Node 1 has not noticed yet.
 func (l *Lease) Install(now time.Duration, lost, alone bool) (actFrom time.Duration) {
 	if !l.parted {
 		l.Part()
 	}
-	l.lost = l.lost || lost
 	l.alone = alone
 	if l.before == 0 {
 		l.before, l.last = now, now
 	}
-	if !l.On() || !l.lost {
+	if lost {
+		l.act = max(l.act, l.end(l.ended))
+	}
+	if !l.On() {
 		return 0
 	}
-	return l.ended + l.length + l.Margin()
+	return l.act
 }
 
 // View notes that the view is that of the ring that runs now.
-func (l *Lease) View() { l.parted, l.lost = false, false }
+func (l *Lease) View() {
+	l.parted = false
+}
 
 // Until is the time up to which the view holds; ok is false where nothing bounds
 // it.

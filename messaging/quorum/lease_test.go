@@ -30,7 +30,7 @@ func TestWhoIsLostHasNoLeaseWhenTheOthersAct(t *testing.T) {
 		n := rapid.IntRange(2, 6).Draw(t, "nodes")
 		var nodes []*leaseNode
 		for range n {
-			l := &leaseNode{NewLease(length), 1 + float64(rapid.IntRange(-3, 3).Draw(t, "rate"))/1000}
+			l := &leaseNode{NewLease(length, 0), 1 + float64(rapid.IntRange(-3, 3).Draw(t, "rate"))/1000}
 			l.lease.Install(0, false, false)
 			l.lease.View()
 			nodes = append(nodes, l)
@@ -78,7 +78,7 @@ func TestWhoIsLostHasNoLeaseWhenTheOthersAct(t *testing.T) {
 }
 
 func TestAnIdleRingKeepsItsLease(t *testing.T) {
-	l := NewLease(600 * time.Millisecond)
+	l := NewLease(600*time.Millisecond, 0)
 	l.Install(0, false, false)
 	l.View()
 	for now := time.Duration(0); now < 10*time.Second; now += 200 * time.Millisecond { // the longest hold that is allowed
@@ -98,7 +98,7 @@ func TestAnIdleRingKeepsItsLease(t *testing.T) {
 }
 
 func TestTokensOfTheNextRingDoNotRenewTheViewOfThisOne(t *testing.T) {
-	l := NewLease(time.Second)
+	l := NewLease(time.Second, -time.Hour)
 	l.Install(0, false, false)
 	l.View()
 	l.Token(time.Second)
@@ -122,36 +122,69 @@ func TestTokensOfTheNextRingDoNotRenewTheViewOfThisOne(t *testing.T) {
 	}
 }
 
-// Node 4 is lost on the way from the ring of four to that of 1, 2, 3, and before
-// these have counted, 5 joins. None of them is lost by that change; 4 may still act.
+// Node 4 is lost on the way from the ring of four to that of 1, 2, 3. Whatever
+// rings these form then, 4 may still act.
 func TestWhoWasLostOnTheWayToAnotherRingIsWaitedFor(t *testing.T) {
-	l := NewLease(time.Second)
+	for _, viewed := range []bool{false, true} {
+		l := NewLease(time.Second, -time.Hour)
+		l.Install(0, false, false)
+		l.View()
+		l.Token(time.Second)
+		l.Part()
+		l.Token(1100 * time.Millisecond)
+		want := 2*time.Second + l.Margin()
+		if from := l.Install(1100*time.Millisecond, true, false); from != want {
+			t.Errorf("acts from %v on the ring in between", from)
+		}
+		if viewed {
+			l.View() // it had no quorum, so that its members did not wait
+		}
+		l.Token(1200 * time.Millisecond)
+		l.Part()
+		if from := l.Install(1300*time.Millisecond, false, false); from != want {
+			t.Errorf("acts from %v", from)
+		}
+		l.View()
+		l.Part()
+		if from := l.Install(3*time.Second, false, false); from > 3*time.Second {
+			t.Errorf("acts from %v though nobody was lost lately", from)
+		}
+	}
+}
+
+// A member is lost from a ring whose view never came here: he may have had it, and
+// tokens after those of the view that is here.
+func TestWhoWasLostFromARingInBetweenIsWaitedFor(t *testing.T) {
+	l := NewLease(time.Second, -time.Hour)
 	l.Install(0, false, false)
 	l.View()
 	l.Token(time.Second)
 	l.Part()
-	l.Token(1100 * time.Millisecond)
-	if from := l.Install(1100*time.Millisecond, true, false); from != 2*time.Second+l.Margin() {
-		t.Errorf("acts from %v on the ring in between", from)
-	}
-	// Others may have had the view of the ring in between.
+	l.Install(1100*time.Millisecond, false, false)
 	l.Token(1200 * time.Millisecond)
 	l.Part()
-	if from := l.Install(1300*time.Millisecond, false, false); from != 2200*time.Millisecond+l.Margin() {
+	if from := l.Install(1300*time.Millisecond, true, false); from != 2200*time.Millisecond+l.Margin() {
+		t.Errorf("acts from %v", from)
+	}
+}
+
+func TestWhoHasJustStartedWaitsForThoseHeMayHaveLost(t *testing.T) {
+	l := NewLease(time.Second, time.Hour)
+	if from := l.Install(time.Hour+100*time.Millisecond, false, false); from != time.Hour+time.Second+l.Margin() {
 		t.Errorf("acts from %v", from)
 	}
 	l.View()
 	l.Part()
-	if from := l.Install(3*time.Second, false, false); from != 0 {
-		t.Errorf("acts from %v though nobody is lost since the view", from)
+	if from := l.Install(time.Hour+2*time.Second, false, false); from > time.Hour+2*time.Second {
+		t.Errorf("acts from %v in the ring after that", from)
 	}
 }
 
 func TestWhoIsAloneAndWhoHasNoLeaseIsNotBound(t *testing.T) {
-	alone := NewLease(time.Second)
+	alone := NewLease(time.Second, 0)
 	alone.Install(0, true, true)
 	alone.View()
-	off := NewLease(0)
+	off := NewLease(0, 0)
 	off.Install(0, true, false)
 	if !alone.Valid(time.Hour) || !off.Valid(time.Hour) || off.On() {
 		t.Error("bound")

@@ -377,6 +377,7 @@ func (d *device) regular(b *ballots, a *totem.ConfChange) {
 	if !d.needs {
 		return
 	}
+	b.n.c.truth.waits(b, a.Members)
 	d.patience++
 	patience := d.patience
 	b.n.host.After(deviceSync, func() {

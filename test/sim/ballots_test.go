@@ -36,7 +36,7 @@ type ballots struct {
 	members  []messaging.NodeID
 	ops      int              // ordered operations since that
 	ever     messaging.RingID // the last quorate one of this life
-	tracked  uint32           // what was on the disk at the start
+	tracked  uint32           // the most that were expected before the start
 	moving   bool             // the transitional configuration was there
 	standing bool             // counted as quorate when last looked at, on the ring
 	stood    messaging.RingID
@@ -59,7 +59,7 @@ func newBallots(n *node, g *groups) *ballots {
 	if err != nil {
 		panic(err)
 	}
-	b := &ballots{n: n, g: g, core: core, lease: quorum.NewLease(o.lease), tracked: n.tracked}
+	b := &ballots{n: n, g: g, core: core, lease: quorum.NewLease(o.lease, n.host.Now()), tracked: n.highest}
 	if cfg.Device.Name != "" {
 		b.device.start(b)
 	}
@@ -140,7 +140,7 @@ func (b *ballots) transitional(a *totem.ConfChange) {
 func (b *ballots) regular(a *totem.ConfChange) []cpg.Action {
 	b.after = b.lease.Install(b.n.host.Now(), b.lost, len(a.Members) == 1)
 	b.lost = false
-	if b.core.Hopeless(a.Members) {
+	if b.core.Hopeless(a.Members) || len(a.Members) == len(b.n.c.nodes) {
 		b.after = 0
 	}
 	b.holding = true

@@ -76,6 +76,7 @@ type node struct {
 	disk  uint64 // persisted ring sequence
 	// tracked are the highest expected votes, on the disk.
 	tracked  uint32
+	highest  uint32        // that the node ever expected, as long as the disk lasts
 	resuming bool          // it does what waited during a pause
 	wall     time.Duration // how far its calendar jumped
 	// diskFree is when the last write ends.
@@ -167,7 +168,7 @@ func (n *node) start(lostDisk bool) {
 	n.host.Start()
 	n.state, n.diskFree = core.State(), 0
 	if lostDisk {
-		n.tracked = 0
+		n.tracked, n.highest = 0, 0
 		n.disk = uint64(max(n.c.w.Now()+n.wall, 0)/time.Millisecond) << 20
 	}
 	n.recorder, n.groups, n.wire, n.digests, n.writes = nil, nil, nil, nil, 0

@@ -23,6 +23,48 @@ type mutant struct {
 	run                  string // the tests that have to notice, "" for the usual
 }
 
+// A plan is what some mutants need beside.
+type plan struct {
+	also [2]string // another text of the file, and what it becomes
+	kind string    // the options of the quorum that all seeds play, "" for any
+	pkg  string    // whose tests have to notice, "" for the simulation
+}
+
+// plans are by the mutants' names.
+var plans = map[string]plan{
+	"a commit token is known by its number alone":      {also: [2]string{"ct.Ring.Seq > c.ring.Seq && members.subsetOf", "ct.Ring.Seq >= c.ring.Seq && members.subsetOf"}},
+	"a device that is silent stalls a synchronisation": {pkg: "../../messaging/engine"},
+	"a lone one of two has no quorum":                  {kind: "two_node"},
+	"who starts waits for nobody":                      {kind: "plain"},
+	"each half has the tie breaker":                    {kind: "auto_tie_breaker"},
+	"the tie breaker is always the lowest":             {kind: "auto_tie_breaker"},
+	"the first of the list decides where he is not":    {kind: "auto_tie_breaker"},
+	"each node remembers a tie breaker of its own":     {kind: "auto_tie_breaker"},
+	"lowered votes bind nobody":                        {kind: "last_man_standing"},
+	"the window lowers nothing":                        {kind: "last_man_standing"},
+	"the window lowers without quorum":                 {kind: "last_man_standing"},
+	"half and half of the last men":                    {kind: "last_man_standing auto_tie_breaker"},
+	"downscaling goes below what is configured":        {kind: "allow_downscale"},
+	"a clean leave lowers nothing":                     {kind: "allow_downscale"},
+	"nothing is tracked":                               {kind: "expected_votes_tracking"},
+	"the device's vote outlives its ring":              {kind: "device ffsplit"},
+	"a vote for the next ring counts in the last":      {kind: "device lms"},
+	"a vote that is taken back is told":                {kind: "device lms"},
+	"winners are told before losers have answered":     {kind: "device ffsplit"},
+	"who is silent cannot have the vote":               {kind: "device lms"},
+	"an even split has no winner":                      {kind: "device ffsplit"},
+	"nobody is the last man":                           {kind: "device lms"},
+	"a vote lasts too long":                            {kind: "device lms"},
+	"all changes wait for the device":                  {kind: "device ffsplit"},
+	"a request may take quorum":                        {kind: "administrator raise"},
+	"a newcomer counts with what it was told alone":    {kind: "administrator lower"},
+	"who was lost is not waited for":                   {kind: "plain+lease"},
+	"a lease runs from the last token":                 {kind: "plain+lease"},
+	"a ring in between ends the wait":                  {kind: "plain+lease"},
+	"each node has one vote":                           {kind: "votes"},
+	"half is a majority":                               {kind: "plain"},
+}
+
 // usual are the tests that run with each mutant.
 const usual = "^(TestRings|TestEveryLossIsSurvived)$"
 
@@ -78,6 +120,39 @@ var mutants = []mutant{
 	{"who leaves a group stays in it", "cpg/cpg.go", "	case m.kind == kindLeave:\n		c.remove(id, name)\n", "	case m.kind == kindLeave:\n", "group changes once", ""},
 	{"a synchronisation ends without the last", "cpg/cpg.go", "if len(c.got) == len(c.nodes) {", "if len(c.got) >= max(len(c.nodes)-1, 1) {", "", ""},
 	{"who comes anew brings nobody along", "cpg/cpg.go", "			c.add(id, l.pid, l.group)\n			joined", "			joined", "", ""},
+	// The options of the quorum.
+	{"a commit token is known by its number alone", "commit.go", "case c.state == Commit && full && ct.Ring == c.ring && members.equal(c.newMemb):", "case c.state == Commit && full && ct.Ring.Seq == c.ring.Seq:", "", ""},
+	{"a device that is silent stalls a synchronisation", "engine/device.go", "if a.needs && e.ring == ring {", "if false {", "", "^TestAChangeWaitsForTheDeviceWhereItDecides$"},
+	{"a lone one of two has no quorum", "quorum/count.go", "	if c.cfg.TwoNode && nodes <= 2 {", "	if false {", "two_node", ""},
+	{"who starts waits for nobody", "quorum/memory.go", "c.wfa = c.cfg.WaitForAll && waits", "c.wfa = false", "wait for all", ""},
+	{"each half has the tie breaker", "quorum/memory.go", "c.tie != 0 && slices.Contains(c.members, c.tie)", "c.tie != 0", "one quorate side", ""},
+	{"the tie breaker is always the lowest", "quorum/memory.go", "return slices.Max(c.members)", "return slices.Min(c.members)", "auto_tie_breaker", ""},
+	{"the first of the list decides where he is not", "quorum/memory.go", "if slices.Contains(c.members, id) {\n			return id", "if id != 0 {\n			return id", "auto_tie_breaker", ""},
+	{"each node remembers a tie breaker of its own", "quorum/memory.go", "	c.tie = latest.Tie\n", "	c.tie = c.tieNode\n", "", ""},
+	{"lowered votes bind nobody", "quorum/memory.go", "return e.base == 0 || ", "return true || ", "one quorate side", ""},
+	{"the window lowers nothing", "quorum/quorum.go", "if !c.quorate || !c.cfg.LastManStanding {", "if true {", "last_man_standing", ""},
+	{"the window lowers without quorum", "quorum/quorum.go", "if !c.quorate || !c.cfg.LastManStanding {", "if !c.cfg.LastManStanding {", "", ""},
+	{"half and half of the last men", "quorum/memory.go", "2*e.votes == e.expected && tieHere", "2*e.votes == e.expected", "one quorate side", ""},
+	{"downscaling goes below what is configured", "quorum/count.go", "high = max(high, c.barrier)", "_ = c.barrier", "expected votes are kept", ""},
+	{"a clean leave lowers nothing", "quorum/quorum.go", "if !c.cfg.AllowDownscale || len(ids) == 0 {", "if true {", "allow_downscale", ""},
+	{"nothing is tracked", "quorum/count.go", "if c.cfg.Tracking && high > c.tracked {", "if false {", "expected_votes_tracking", ""},
+	{"the device's vote outlives its ring", "quorum/quorum.go", "	c.device &^= FlagDeviceCast\n	c.between = true", "	c.between = true", "one side has the device's vote", ""},
+	{"a vote for the next ring counts in the last", "quorum/quorum.go", "	if c.between && gained {", "	if false && gained {", "one quorate side", ""},
+	{"a vote that is taken back is told", "quorum/quorum.go", "(c.device | FlagDeviceAlive) &^ FlagDeviceCast", "c.device | FlagDeviceAlive", "one side has the device's vote", ""},
+	{"winners are told before losers have answered", "qnetd/decide.go", "if cl.told.holds && !slices.Contains(k.winners, cl.node) {", "if false {", "one side has the device's vote", ""},
+	{"who is silent cannot have the vote", "qnetd/core.go", "if !orderly && cl.told.holds {", "if false {", "one side has the device's vote", ""},
+	{"an even split has no winner", "qnetd/decide.go", "		case n == configured:\n", "		case false:\n", "the device decides", ""},
+	{"nobody is the last man", "qnetd/decide.go", "		best = lastMan(k, parts)\n", "		_ = lastMan(k, parts)\n", "the device decides", ""},
+	{"a vote lasts too long", "qdevice/api.go", "const LeaseFactor = 1.25", "const LeaseFactor = 4.25", "one side has the device's vote", ""},
+	{"all changes wait for the device", "quorum/quorum.go", "return votes < need && (c.cfg.Device.MasterWins || votes+c.cfg.Device.Votes >= need)", "return votes+need > 0", "only where the device decides it is waited for", ""},
+	{"a request may take quorum", "quorum/quorum.go", "if c.quorate && total < max((v+2)/2, (total+2)/2) && !c.twoNodeNow() {", "if false {", "requests keep quorum", ""},
+	{"a newcomer counts with what it was told alone", "quorum/memory.go", "max(c.full, c.inside.expected)", "max(c.full, c.cfg.ExpectedVotes)", "members agree on quorum", ""},
+	{"who was lost is not waited for", "quorum/lease.go", "	return l.act\n", "	return 0\n", "lease", ""},
+	{"a lease runs from the last token", "quorum/lease.go", "	return l.before + l.length, true", "	return l.last + l.length, true", "lease", ""},
+	{"a ring in between ends the wait", "quorum/lease.go", "	l.parted = false\n", "	l.parted, l.act = false, 0\n", "lease", ""},
+	{"each node has one vote", "quorum/count.go", "			votes += n.info.Votes\n			nodes++", "			votes++\n			nodes++", "one quorate side", ""},
+	{"half is a majority", "quorum/count.go", "c.quorum = max((high+2)/2, (total+2)/2)\n	if", "c.quorum = max((high+1)/2, (total+1)/2)\n	if", "one quorate side", ""},
+
 	{"the transitional names the new members", "recovery.go", "Ring: c.ring, Members: c.transMemb, Left", "Ring: c.ring, Members: c.newMemb, Left", "", ""},
 }
 
@@ -90,6 +165,9 @@ func TestCheckersCatchMutants(t *testing.T) {
 		t.Skip("QUORATE_SIM_MUTANTS is not set")
 	}
 	for _, m := range mutants {
+		if p := plans[m.name]; p.kind != "" && m.run == "" {
+			m.run = "^TestRings$"
+		}
 		t.Run(strings.ReplaceAll(m.name, " ", "_"), func(t *testing.T) { m.test(t) })
 	}
 	slices.Sort(caughtAfter)
@@ -110,9 +188,14 @@ func (m *mutant) test(t *testing.T) {
 	if n := strings.Count(string(src), m.old); n != 1 {
 		t.Fatalf("%q stands %d times in %s", m.old, n, m.file)
 	}
+	p := plans[m.name]
 	dir := t.TempDir()
 	changed := filepath.Join(dir, filepath.Base(m.file))
-	if err := os.WriteFile(changed, []byte(strings.Replace(string(src), m.old, m.new, 1)), 0o600); err != nil {
+	text := strings.Replace(string(src), m.old, m.new, 1)
+	if p.also[0] != "" {
+		text = strings.Replace(text, p.also[0], p.also[1], 1)
+	}
+	if err := os.WriteFile(changed, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{file: changed}})
@@ -124,11 +207,11 @@ func (m *mutant) test(t *testing.T) {
 		t.Fatal(err)
 	}
 	bin := filepath.Join(dir, "mutant.test")
-	if out, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-overlay", list, "-o", bin, ".").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-overlay", list, "-o", bin, cmp.Or(p.pkg, ".")).CombinedOutput(); err != nil {
 		t.Fatalf("go test -c: %v\n%s", err, out)
 	}
 	run := exec.CommandContext(t.Context(), bin, "-test.run", cmp.Or(m.run, usual), "-test.timeout", "240s")
-	run.Env = append(os.Environ(), "QUORATE_SIM_FIRST=0", "QUORATE_SIM_SEEDS="+mutantSeeds, "QUORATE_SIM_TRACE=", "QUORATE_SIM_FAILFAST=1", "QUORATE_SIM_DEPTH=5")
+	run.Env = append(os.Environ(), "QUORATE_SIM_FIRST=0", "QUORATE_SIM_SEEDS="+mutantSeeds, "QUORATE_SIM_TRACE=", "QUORATE_SIM_FAILFAST=1", "QUORATE_SIM_DEPTH=5", "QUORATE_SIM_QUORUM="+p.kind)
 	out, err := run.CombinedOutput()
 	switch {
 	case err == nil:
@@ -150,7 +233,8 @@ var caughtAfter []int
 
 // path gives the file below messaging; those of the ring are named without it.
 func (m *mutant) path() string {
-	if strings.HasPrefix(m.file, "cpg/") || strings.HasPrefix(m.file, "auth/") || strings.HasPrefix(m.file, "link/") {
+	switch dir, _, _ := strings.Cut(m.file, "/"); dir {
+	case "cpg", "auth", "link", "quorum", "qnetd", "qdevice", "engine":
 		return m.file
 	}
 	return filepath.Join("totem", m.file)
@@ -195,6 +279,9 @@ func TestMutantsFit(t *testing.T) {
 		}
 		if n := strings.Count(string(src), m.old); n != 1 {
 			t.Errorf("%s: %q stands %d times in %s", m.name, m.old, n, m.path())
+		}
+		if also := plans[m.name].also[0]; also != "" && strings.Count(string(src), also) != 1 {
+			t.Errorf("%s: %q does not stand once in %s", m.name, also, m.path())
 		}
 	}
 }

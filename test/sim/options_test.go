@@ -4,8 +4,11 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
+	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/quorate/quorate/internal/sim"
@@ -39,22 +42,29 @@ type options struct {
 // million: the margin of the lease is for rates that differ by less than 1/64.
 const maxDriftWithLease = 7000
 
-// drawOptions picks the options of a seed; plain is what each second one has.
+// optionKinds are the sections that seeds draw from.
+var optionKinds = []string{
+	"plain", "votes", "two_node", "auto_tie_breaker", "last_man_standing", "last_man_standing auto_tie_breaker", "allow_downscale",
+	"expected_votes_tracking", "device ffsplit", "device lms", "administrator raise", "administrator lower", "administrator votes", "administrator cancel",
+}
+
+// onlyOptions is what all seeds play, by QUORATE_SIM_QUORUM; with "+lease" at its
+// end there is a lease, too.
+var onlyOptions = os.Getenv("QUORATE_SIM_QUORUM")
+
+// drawOptions picks the options of a seed.
 func drawOptions(seed uint64, n int, token time.Duration) *options {
 	w := sim.New(seed ^ 0x0b_a1_10_75)
 	r := w.Rand()
 	o := &options{name: "plain", static: true, cfg: quorum.Config{Votes: 1, ExpectedVotes: uint32(n), WaitForAll: seed%2 == 0}}
-	kinds := []func(){
-		func() {}, func() { o.unequal(r.IntN, n) }, func() { o.twoNode(r.IntN, n) }, func() { o.tieBreaker(r.IntN, n) },
-		func() { o.lastMan(r.IntN, w.Between(token/2, 5*token)) }, func() { o.lastManTie(r.IntN, n, w.Between(token/2, 5*token)) },
-		func() { o.downscale(n) }, func() { o.name, o.cfg.Tracking = "expected_votes_tracking", true },
-		func() { o.device(r.IntN, n, qnet.FFSplit) }, func() { o.device(r.IntN, n, qnet.LMS) }, func() { o.administrator(r.IntN) },
-	}
-	kinds[r.IntN(len(kinds))]()
+	kind := optionKinds[r.IntN(len(optionKinds))]
 	if n == 2 && r.IntN(3) == 0 {
-		o.twoNode(r.IntN, n)
+		kind = "two_node"
 	}
-	if r.IntN(4) == 0 {
+	only, lease := strings.CutSuffix(onlyOptions, "+lease")
+	kind = cmp.Or(only, kind)
+	o.draw(kind, r.IntN, n, w.Between(token/2, 5*token))
+	if r.IntN(4) == 0 || lease {
 		o.lease = w.Between(token, 2*token)
 		o.name += "+lease"
 	}
@@ -63,6 +73,33 @@ func drawOptions(seed uint64, n int, token time.Duration) *options {
 		o.name += "+wait_for_all"
 	}
 	return o
+}
+
+func (o *options) draw(kind string, intn func(int) int, n int, window time.Duration) {
+	switch kind {
+	case "votes":
+		o.unequal(intn, n)
+	case "two_node":
+		o.twoNode(intn, n)
+	case "auto_tie_breaker":
+		o.tieBreaker(intn, n)
+	case "last_man_standing":
+		o.lastMan(intn, window)
+	case "last_man_standing auto_tie_breaker":
+		o.lastManTie(intn, n, window)
+	case "allow_downscale":
+		o.name, o.cfg.AllowDownscale = kind, true
+		o.expectLess(n)
+	case "expected_votes_tracking":
+		o.name, o.cfg.Tracking = kind, true
+		o.expectLess(n)
+	case "device ffsplit":
+		o.device(intn, n, qnet.FFSplit)
+	case "device lms":
+		o.device(intn, n, qnet.LMS)
+	case "administrator raise", "administrator lower", "administrator votes", "administrator cancel":
+		o.administrator(strings.TrimPrefix(kind, "administrator "))
+	}
 }
 
 func (o *options) unequal(intn func(int) int, n int) {
@@ -111,11 +148,10 @@ func (o *options) lastManTie(intn func(int) int, n int, window time.Duration) {
 	o.cfg.LastManStanding, o.cfg.Window, o.cfg.WaitForAll = true, window, true
 }
 
-// downscale expects one vote less than there are: the difference is what the
-// expected votes fall by when nodes leave. With an odd number of nodes a majority
-// of one less is a majority of all.
-func (o *options) downscale(n int) {
-	o.name, o.cfg.AllowDownscale = "allow_downscale", true
+// expectLess expects one vote less than there are: what is expected grows when all
+// are there. With an odd number of nodes a majority of one less is a majority of
+// all.
+func (o *options) expectLess(n int) {
 	if n%2 == 1 && n > 1 {
 		o.cfg.ExpectedVotes--
 	}
@@ -135,12 +171,11 @@ func (o *options) device(intn func(int) int, n int, a qnet.Algorithm) {
 	}
 }
 
-func (o *options) administrator(intn func(int) int) {
-	o.admin = []string{"raise", "lower", "votes", "cancel"}[intn(4)]
-	o.name = "administrator: " + o.admin
-	if o.admin != "cancel" {
+func (o *options) administrator(asks string) {
+	o.admin, o.name = asks, "administrator: "+asks
+	if asks != "cancel" {
 		o.static = false
-		o.mayBreak = o.admin != "raise"
+		o.mayBreak = asks != "raise"
 	}
 }
 

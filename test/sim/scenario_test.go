@@ -110,6 +110,9 @@ func newScenario(seed uint64) *scenario {
 	s.directed = r.IntN(2) == 0
 	s.timersFirst = r.IntN(2) == 0
 	s.grouped = s.cfg.HoldForSync && r.IntN(2) == 0
+	if onlyOptions != "" {
+		s.grouped, s.cfg.HoldForSync = true, true
+	}
 	s.sealed = r.IntN(6) == 0
 	s.record = r.IntN(8) == 0
 	if r.IntN(2) == 0 {

@@ -110,13 +110,13 @@ var rules = []string{
 	"self delivery", "synchronisation first", "one ring after the faults", "everything is sent and released", "liveness", "bounded work", "bounded state", "ring number durable",
 	"groups agree", "group changes once", "sender is in the group", "virtual synchrony of groups", "synchronisation completes",
 	"one quorate side", "members agree on quorum", "wait for all", "two_node", "auto_tie_breaker", "last_man_standing", "allow_downscale", "expected_votes_tracking", "expected votes are kept", "requests keep quorum", "lease",
-	"one side has the device's vote", "the device decides", "one quorate side for long", "all together are quorate", "window", "requests end", "ring numbers are written seldom", "replay", "sealed packets", "links go down",
+	"one side has the device's vote", "the device decides", "only where the device decides it is waited for", "one quorate side for long", "all together are quorate", "window", "requests end", "ring numbers are written seldom", "replay", "sealed packets", "links go down",
 }
 
 // rare are the rules of single options: they need more seeds than a short run has.
 var rare = []string{
 	"two_node", "auto_tie_breaker", "last_man_standing", "allow_downscale", "expected_votes_tracking", "requests keep quorum", "lease",
-	"one side has the device's vote", "the device decides",
+	"one side has the device's vote", "the device decides", "only where the device decides it is waited for",
 }
 
 func report(t *testing.T, seed uint64, res result) {

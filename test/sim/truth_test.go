@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/quorate/quorate/messaging"
+	"github.com/quorate/quorate/messaging/qnet"
 	"github.com/quorate/quorate/messaging/quorum"
 )
 
@@ -82,9 +83,18 @@ func (k *truth) everybody(members []messaging.NodeID) bool {
 	return votes >= k.o.cfg.ExpectedVotes
 }
 
+// waits: a membership waits for the device only where its vote decides.
+func (k *truth) waits(b *ballots, members []messaging.NodeID) {
+	need := (k.o.cfg.ExpectedVotes + 2) / 2
+	votes := uint32(len(members))
+	k.c.check.expect("only where the device decides it is waited for", votes < need && (k.o.cfg.Device.MasterWins || votes+k.o.cfg.Device.Votes >= need),
+		"node %d waits for the device on a ring of %v, %d votes are expected", b.n.id, members, k.o.cfg.ExpectedVotes)
+}
+
 // counted compares what nodes of a ring count at the same place of the order.
 func (k *truth) counted(b *ballots) {
 	r := b.core.Result()
+	b.n.highest = max(b.n.highest, r.ExpectedVotes)
 	if !k.o.cfg.LastManStanding && !k.asked {
 		k.c.check.expect("expected votes are kept", r.ExpectedVotes >= k.o.cfg.ExpectedVotes, "node %d expects %d votes on ring %v, %d are configured", b.n.id, r.ExpectedVotes, b.ring, k.o.cfg.ExpectedVotes)
 	}
@@ -164,7 +174,7 @@ func (k *truth) look(b *ballots) {
 
 // first looks at a ring that nobody has taken for quorate yet.
 func (k *truth) first(b *ballots) {
-	if k.o.cfg.WaitForAll && len(k.order) == 0 && !k.asked {
+	if k.o.cfg.WaitForAll && len(k.order) == 0 && !k.asked && k.o.lease == 0 {
 		k.c.check.expect("wait for all", k.everybody(b.members), "ring %v of %v is the first quorate one", b.ring, b.members)
 	}
 	if !k.o.static {
@@ -186,17 +196,20 @@ func (k *truth) superseded(v *ballots) bool {
 	return false
 }
 
-// oneVote: the device's vote is on one ring only.
+// oneVote: the device's vote is on one ring only. With lms and wait_for_all a node
+// that the server has lost keeps it for the ring that it had, as long as it does
+// not know of the next.
 func (k *truth) oneVote(b *ballots) {
 	if k.o.cfg.Device.Name == "" || !b.core.Result().DeviceCast || b.device.denied {
 		return
 	}
+	keeps := k.o.algorithm == qnet.LMS && k.o.cfg.WaitForAll
 	for _, n := range k.c.nodes {
 		if n == b.n || !n.host.Up() || n.host.Paused() || n.resuming || n.groups == nil || b.n.resuming {
 			continue
 		}
 		v := n.groups.votes
-		k.c.check.expect("one side has the device's vote", !v.core.Result().DeviceCast || n.ring == b.n.ring, "node %d on ring %v has it and node %d on ring %v", b.n.id, b.n.ring, n.id, n.ring)
+		k.c.check.expect("one side has the device's vote", !v.core.Result().DeviceCast || n.ring == b.n.ring || keeps && !apart(n.membs, b.n.membs), "node %d on ring %v has it and node %d on ring %v", b.n.id, b.n.ring, n.id, n.ring)
 	}
 }
 
@@ -231,6 +244,7 @@ func (k *truth) together() {
 		k.c.w.Run(k.c.w.Now()+deviceConnect+deviceTimeout+deviceBeat, k.c.failed)
 	}
 	for _, n := range k.c.nodes {
-		k.c.check.expect("all together are quorate", n.groups.votes.quorate(), "node %d: %+v", n.id, n.groups.votes.core.Result())
+		v := n.groups.votes // a lease may lapse for a moment when tokens are lost
+		k.c.check.expect("all together are quorate", v.core.Result().Quorate && !v.device.denied, "node %d: %+v", n.id, n.groups.votes.core.Result())
 	}
 }
