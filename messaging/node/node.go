@@ -300,8 +300,18 @@ func totemConfig(c *conf.Config, self messaging.NodeID) totem.Config {
 	if size := cmp.Or(c.KnetMTU, c.NetMTU); size != conf.DefaultMTU {
 		t.MTU = min(size-ipUDPHeaders-auth.Overhead, maxPacket)
 	}
+	if c.Transport == conf.Knet {
+		usual := totem.DefaultConfig(self, 1)
+		t.Window = min(t.Window*knetFrame/t.MTU, usual.Window)
+		t.MaxMessages = min(t.MaxMessages*knetFrame/t.MTU, usual.MaxMessages)
+	}
 	return t
 }
+
+// knetFrame is the size of the frames that a file for knet counts in window_size
+// and max_messages, in bytes. Our packets are what the network takes, so that as
+// many frames are more packets; but no more than are good for any network.
+const knetFrame = 64 << 10
 
 func linkConfig(c *conf.Config, t totem.Config) link.Config {
 	l := link.DefaultConfig(t.Token)

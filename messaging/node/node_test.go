@@ -19,6 +19,7 @@ import (
 	"github.com/quorate/quorate/internal/clock"
 	"github.com/quorate/quorate/messaging/conf"
 	"github.com/quorate/quorate/messaging/engine"
+	"github.com/quorate/quorate/messaging/totem"
 )
 
 // source makes a node's files under dir.
@@ -157,6 +158,30 @@ func TestThreeNodesOnRealSockets(t *testing.T) {
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// Files for knet count frames of up to 64 KiB.
+func TestFlowControlOfFilesForKnetIsInFrames(t *testing.T) {
+	usual := totem.DefaultConfig(1, 1)
+	for _, tc := range []struct {
+		transport, lines string
+		window, messages int
+	}{
+		{"knet", "", usual.Window, usual.MaxMessages},
+		{"udpu", "", usual.Window, usual.MaxMessages},
+		{"knet", " window_size: 50\n max_messages: 20\n", usual.Window, usual.MaxMessages},
+		{"knet", " window_size: 4\n max_messages: 2\n", 4 * 65536 / usual.MTU, 2 * 65536 / usual.MTU},
+		{"udpu", " window_size: 50\n max_messages: 20\n", 50, 20},
+	} {
+		s := source(t, t.TempDir(), "node2", strings.Replace(confText(37, 3, tc.lines), "udpu", tc.transport, 1), 1)
+		c, err := Load(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := totemConfig(c, 2); got.Window != tc.window || got.MaxMessages != tc.messages {
+			t.Errorf("%s with %q: window %d, %d messages; want %d, %d", tc.transport, tc.lines, got.Window, got.MaxMessages, tc.window, tc.messages)
+		}
+	}
+}
 
 func TestBuildAppliesTheFilesTimers(t *testing.T) {
 	s := source(t, t.TempDir(), "node2", confText(32, 4, " token: 5000\n consensus: 7000\n join: 60\n window_size: 80\n max_messages: 20\n netmtu: 9000\n token_coefficient: 0\n"), 1)

@@ -62,7 +62,7 @@ type Config struct {
 	SeqnoUnchanged int
 	// Window bounds the packets that all nodes send in one rotation. corosync's
 	// default is 50, of packets that knet cuts from up to 64 KiB; ours fit the
-	// network's.
+	// network's. Few packets cost many rotations, many let the others wait long.
 	Window int
 	// MaxMessages bounds the packets that one node sends in one token visit;
 	// corosync's default is 17.
@@ -79,8 +79,10 @@ type Config struct {
 	// MTU bounds the packets of the core, in bytes, except for tokens, JOIN and
 	// commit tokens of very large clusters.
 	MTU int
-	// SendQueue bounds the bytes that wait to be sent. One message of any size
-	// is accepted by an empty queue.
+	// SendQueue bounds the bytes that wait to be sent, where each message counts
+	// for messageCost more. A message of any size is accepted while less than half
+	// of that waits. What waits delays what comes after it, so this is little more
+	// than two visits of the token take.
 	SendQueue int
 	// HoldForSync lets ordinary messages wait from each regular configuration
 	// until SyncDone.
@@ -105,13 +107,13 @@ func DefaultConfig(self messaging.NodeID, nodes int) Config {
 		Merge:                      200 * time.Millisecond,
 		FailToReceive:              2500,
 		SeqnoUnchanged:             1,
-		Window:                     256,
-		MaxMessages:                128,
+		Window:                     512,
+		MaxMessages:                256,
 		MissCount:                  5,
 		MissTime:                   time.Millisecond,
 		NoHoldOnRetransmit:         true,
 		MTU:                        1350,
-		SendQueue:                  1 << 20,
+		SendQueue:                  768 << 10,
 	}
 }
 

@@ -129,15 +129,19 @@ func TestSendersStopForAMemberThatLags(t *testing.T) {
 	}
 }
 
-func TestRoomAdmitsAnySizeToAnEmptyQueue(t *testing.T) {
-	s := formedScript(t, 2, func(c *Config) { c.SendQueue = 1000 })
+func TestRoomAdmitsAnySizeToAQueueThatIsHalfEmpty(t *testing.T) {
+	s := formedScript(t, 2, func(c *Config) { c.SendQueue = 4000 })
 	c := s.cores[0]
 	if !c.Room(MaxBody) || c.Room(MaxBody+1) {
 		t.Error("the largest message is not what fits")
 	}
 	s.cores[0].waitSync = true // so that it stays
-	c.Step(s.w.Now(), &Submit{Body: make([]byte, 600)})
-	if c.Room(500) || !c.Room(300) {
+	c.Step(s.w.Now(), &Submit{Body: make([]byte, 1000)})
+	if !c.Room(MaxBody) {
+		t.Error("a queue that is less than half full takes no large message")
+	}
+	c.Step(s.w.Now(), &Submit{Body: make([]byte, 500)})
+	if c.Room(1000) || !c.Room(900) {
 		t.Error("the queue's bound does not hold")
 	}
 	for range 5 {

@@ -16,12 +16,17 @@ const maxQueued = 2 * MaxBody
 // must fit into one of the new ring as its payload.
 func (c *Core) payloadSize() int { return c.cfg.MTU - 2*wire.McastOverhead }
 
+// messageCost is what a message counts in the send queue beside its bytes: the
+// time that it takes at all members does not follow from its size alone.
+const messageCost = 512
+
 // Room tells whether a message of that size may be submitted now.
 func (c *Core) Room(size int) bool {
 	if c.left || !c.started || size > MaxBody {
 		return false
 	}
-	return c.queue.Len() == 0 || c.queue.Bytes()+size <= c.cfg.SendQueue
+	waits := c.queue.Bytes() + c.queue.Len()*messageCost
+	return waits < c.cfg.SendQueue/2 || waits+size+messageCost <= c.cfg.SendQueue
 }
 
 func (c *Core) submit(ev *Submit) {
