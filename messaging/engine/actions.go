@@ -86,6 +86,10 @@ func (e *Engine) deliver(a *cpg.Deliver) {
 	}
 	m.dispatched++
 	if m.queue.push(a.Event) {
+		if !m.queue.fresh {
+			m.queue.fresh = true
+			e.fresh = append(e.fresh, m.queue)
+		}
 		return
 	}
 	e.stats.cutOff++
@@ -231,6 +235,17 @@ func (e *Engine) seal(kind auth.Kind, to messaging.NodeID, plain []byte) []byte 
 	}
 	e.arena = grown
 	return grown[at:len(grown):len(grown)]
+}
+
+// wakeReaders tells the readers of what was delivered, once for all that a step
+// delivers: so they take it in one go.
+func (e *Engine) wakeReaders() {
+	for _, q := range e.fresh {
+		q.fresh = false
+		q.wake()
+	}
+	clear(e.fresh)
+	e.fresh = e.fresh[:0]
 }
 
 // flush sends what is queued, in order.

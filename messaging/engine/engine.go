@@ -56,6 +56,7 @@ type Engine struct {
 	todo     []totem.Event
 	stepping bool
 	now      time.Duration // when the present event was taken up
+	fresh    []*eventQueue // whose readers are not woken yet
 	fan      []target      // whom packets to all go to in this step
 	fanWide  bool          // fan has all links
 	one      []target      // memory for one node's
@@ -323,6 +324,7 @@ func (e *Engine) step(ev totem.Event) {
 			break
 		}
 	}
+	e.wakeReaders()
 	e.flush()
 	e.stepping = false
 }

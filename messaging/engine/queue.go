@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"sync"
@@ -18,8 +19,17 @@ const (
 	eventOverhead   = 64 // bytes that an event counts beside its body
 )
 
+// Bodies of messages that came whole in a packet lie in the memory of the batch
+// that it came in. Those that wait for a slow reader must not keep all of that:
+// from this many events on, bodies up to this size are copied.
+const (
+	longQueue = 1024
+	loneBody  = 8 << 10
+)
+
 // An eventQueue carries events from the engine to one reader.
 type eventQueue struct {
+	fresh  bool // belongs to the engine: the reader was not woken since the last push
 	mu     sync.Mutex
 	events []messaging.Event // guarded by mu
 	bytes  int               // guarded by mu
@@ -41,8 +51,8 @@ func sizeOf(ev messaging.Event) int {
 	return eventOverhead
 }
 
-// push adds an event; false means that the queue is over its bound and has ended
-// with ErrCutOff.
+// push adds an event, of which [eventQueue.wake] tells the reader; false means that
+// the queue is over its bound and has ended with ErrCutOff.
 func (q *eventQueue) push(ev messaging.Event) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -54,10 +64,19 @@ func (q *eventQueue) push(ev messaging.Event) bool {
 		q.endLocked(messaging.ErrCutOff)
 		return false
 	}
+	if m, ok := ev.(*messaging.Message); ok && len(q.events) >= longQueue && len(m.Body) <= loneBody {
+		ev = &messaging.Message{From: m.From, Body: bytes.Clone(m.Body)}
+	}
 	q.events = append(q.events, ev)
 	q.bytes += size
-	q.wakeLocked()
 	return true
+}
+
+// wake tells the reader of what was pushed.
+func (q *eventQueue) wake() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.wakeLocked()
 }
 
 func (q *eventQueue) end(err error) {
