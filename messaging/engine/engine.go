@@ -69,14 +69,17 @@ type Engine struct {
 	ringSave ringSave
 	ring     messaging.RingID
 	ringSet  []messaging.NodeID
-	asked    map[uint64]chan error // service messages that callers wait for
-	nextAsk  uint64
-	reload   reloading
-	stats    counters
-	traffic  traffic
-	cleared  map[string]uint64 // counters as they were when they were cleared
-	missed   []missed          // delays of the own scheduling, newest first
-	trouble  error             // ends Run
+	// counted is the ring whose votes were counted last, with its members.
+	counted    messaging.RingID
+	countedSet []messaging.NodeID
+	asked      map[uint64]chan error // service messages that callers wait for
+	nextAsk    uint64
+	reload     reloading
+	stats      counters
+	traffic    traffic
+	cleared    map[string]uint64 // counters as they were when they were cleared
+	missed     []missed          // delays of the own scheduling, newest first
+	trouble    error             // ends Run
 
 	arbitration arbitration
 }

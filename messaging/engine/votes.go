@@ -106,6 +106,7 @@ func (e *Engine) synced(s *cpg.Synced) {
 	}
 	e.arbitration.denied = false
 	e.arbitration.lease.View()
+	e.counted, e.countedSet = s.Ring, slices.Clone(s.Members)
 	e.actQuorum(e.votes.Synced(s.Ring.Seq, s.Members, infos))
 	e.announce("notice", "QUORUM", "Members[%d]:%s", len(s.Members), idList(s.Members))
 	e.actReload(e.reload.core.Synced(s.Ring, s.Members, stamps))
@@ -185,7 +186,9 @@ func (e *Engine) service(s *cpg.Service) {
 	}
 }
 
-// publish makes the present view known to watchers and to cmap.
+// publish makes the present view known to watchers and to cmap. It is that of the
+// ring whose votes were counted last: of one that formed since, and of one that was
+// left before its members had told each other their votes, it says nothing.
 func (e *Engine) publish() {
 	r := e.votes.Result()
 	r.Quorate = e.valid() && r.Quorate && !e.arbitration.denied
@@ -193,7 +196,7 @@ func (e *Engine) publish() {
 		r.Flags = slices.DeleteFunc(r.Flags, func(f string) bool { return f == "Quorate" })
 	}
 	v := messaging.QuorumView{
-		Ring: e.ring, Quorate: r.Quorate, ExpectedVotes: r.ExpectedVotes, TotalVotes: r.TotalVotes, Quorum: r.Quorum,
+		Ring: e.counted, Quorate: r.Quorate, ExpectedVotes: r.ExpectedVotes, TotalVotes: r.TotalVotes, Quorum: r.Quorum,
 		Self: e.cfg.Self, WaitForAll: r.WaitForAll, Flags: r.Flags,
 	}
 	for _, n := range e.cfg.Nodes {
@@ -201,11 +204,11 @@ func (e *Engine) publish() {
 		if !member {
 			votes = n.Votes
 		}
-		v.Nodes = append(v.Nodes, messaging.Node{ID: n.ID, Name: cmp.Or(n.Name, e.names[n.ID]), Addr: e.addrOf(n.ID), Votes: votes, Member: member && slices.Contains(e.ringSet, n.ID)})
+		v.Nodes = append(v.Nodes, messaging.Node{ID: n.ID, Name: cmp.Or(n.Name, e.names[n.ID]), Addr: e.addrOf(n.ID), Votes: votes, Member: member && slices.Contains(e.countedSet, n.ID)})
 	}
 	for id, votes := range r.Nodes {
 		if !slices.ContainsFunc(v.Nodes, func(n messaging.Node) bool { return n.ID == id }) {
-			v.Nodes = append(v.Nodes, messaging.Node{ID: id, Name: e.names[id], Addr: e.addrOf(id), Votes: votes, Member: slices.Contains(e.ringSet, id)})
+			v.Nodes = append(v.Nodes, messaging.Node{ID: id, Name: e.names[id], Addr: e.addrOf(id), Votes: votes, Member: slices.Contains(e.countedSet, id)})
 		}
 	}
 	slices.SortFunc(v.Nodes, func(a, b messaging.Node) int { return cmp.Compare(a.ID, b.ID) })
@@ -216,9 +219,9 @@ func (e *Engine) publish() {
 	e.publishVotes(r)
 	e.publishDevice(r)
 	e.observe()
-	if len(e.ringSet) > 0 {
-		e.setCmapUint("runtime.votequorum.lowest_node_id", 32, uint64(slices.Min(e.ringSet)))
-		e.setCmapUint("runtime.votequorum.highest_node_id", 32, uint64(slices.Max(e.ringSet)))
+	if len(e.countedSet) > 0 {
+		e.setCmapUint("runtime.votequorum.lowest_node_id", 32, uint64(slices.Min(e.countedSet)))
+		e.setCmapUint("runtime.votequorum.highest_node_id", 32, uint64(slices.Max(e.countedSet)))
 	}
 }
 
