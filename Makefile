@@ -41,8 +41,8 @@ demo: build
 # test runs everything: packages and simulations, then, with the machine to
 # themselves, real daemons on several nodes.
 test:
-	$(GO) test -timeout $(TEST_TIMEOUT) $$($(GO) list ./... | grep -v /test/e2e)
-	$(GO) test -timeout $(TEST_TIMEOUT) ./test/e2e/...
+	$(GO) test -timeout $(TEST_TIMEOUT) $$($(GO) list ./... | grep -v -e /test/e2e -e '/test/faults$$')
+	$(GO) test -p 1 -timeout $(TEST_TIMEOUT) ./test/e2e/... ./test/faults
 
 # check is the gate of each commit: style, lint, race detector, generated code.
 # Tests that run themselves as a program need not wait a second at each end for
