@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -43,12 +44,12 @@ func DialDirect(path string) (*DirectConn, error) {
 
 // NewStream begins a stream.
 func (c *DirectConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-	if !desc.ClientStreams || !desc.ServerStreams || len(opts) > 0 {
+	if !desc.ClientStreams || !desc.ServerStreams || slices.ContainsFunc(opts, matters) {
 		return c.ClientConn.NewStream(ctx, desc, method, opts...)
 	}
 	if c.open.Add(1) > maxDirect {
 		c.open.Add(-1)
-		return c.ClientConn.NewStream(ctx, desc, method)
+		return c.ClientConn.NewStream(ctx, desc, method, opts...)
 	}
 	s, err := c.openDirect(ctx, method)
 	if err != nil {
@@ -56,6 +57,13 @@ func (c *DirectConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, metho
 		return nil, err
 	}
 	return s, nil
+}
+
+// matters tells whether an option changes what a stream does. Generated code sets
+// one that does not.
+func matters(o grpc.CallOption) bool {
+	_, hint := o.(grpc.StaticMethodCallOption)
+	return !hint
 }
 
 func (c *DirectConn) openDirect(ctx context.Context, method string) (*DirectStream, error) {

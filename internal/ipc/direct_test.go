@@ -82,7 +82,8 @@ func open(t *testing.T, path string) grpc.ClientStream {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	s, err := conn.NewStream(t.Context(), &echo.Streams[0], echoMethod)
+	// As generated code does.
+	s, err := conn.NewStream(t.Context(), &echo.Streams[0], echoMethod, grpc.StaticMethod())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -214,3 +214,20 @@ func BenchmarkOrder(b *testing.B) {
 		})
 	}
 }
+
+// The generated client must not come to gRPC by an option that it sets.
+func TestGroupsHaveDirectStreams(t *testing.T) {
+	l := conformance.NewLab(t, 1)
+	l.StartAll()
+	t.Cleanup(l.StopAll)
+	l.Await(1, true, 1)
+	path := filepath.Join(t.TempDir(), "m.sock")
+	t.Cleanup(serve(t, l.Nodes[1].Engine, path))
+	g, err := dial(t, path).Join(t.Context(), "g")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, ok := g.(interface{ Direct() bool }); !ok || !d.Direct() {
+		t.Error("the stream of a group goes over gRPC")
+	}
+}
