@@ -31,6 +31,7 @@ type Core struct {
 	timers        [numTimers]timer
 	lastStep      time.Duration // to notice that this process was not running
 	flushUntil    time.Duration // after a pause: JOIN packets are stale till then
+	forgiven      time.Duration // by which the token timer was prolonged since the last token
 	graceUsed     bool          // the token timer was prolonged since the last token
 
 	// Membership. ring is the newest ring this node agreed to, installed or

@@ -66,7 +66,7 @@ func (c *Core) archive(a *archive) {
 		a.flags(&t.armed, &t.shell)
 		nums(a, &t.at, &t.shellAt)
 	}
-	nums(a, &c.lastStep, &c.flushUntil)
+	nums(a, &c.lastStep, &c.flushUntil, &c.forgiven)
 	c.archiveMembership(a)
 	c.archiveOrdering(a)
 	c.archiveQueues(a)

@@ -70,7 +70,7 @@ func (c *Core) markAru(t *wire.Token, s *msgSet) {
 // acceptToken does what each valid token does first.
 func (c *Core) acceptToken(t *wire.Token) {
 	c.stats.TokensReceived++
-	c.graceUsed = false
+	c.graceUsed, c.forgiven = false, 0
 	c.stopTimer(TimerHold)
 	if t.Seq == c.lastSeq {
 		c.unchanged++
