@@ -137,7 +137,7 @@ func settled(tb testing.TB, moment time.Time, nodes []*bareNode) time.Time {
 	}
 }
 
-const settleLimit = time.Minute
+const settleLimit = 3 * time.Minute
 
 func describe(nodes []*bareNode) string {
 	var b strings.Builder
