@@ -42,7 +42,7 @@ func setup(fs *flag.FlagSet) func(ctx context.Context, env *daemon.Env) error {
 		if *test || err != nil {
 			return err
 		}
-		raisePriority(env.Log, s.nice)
+		node.RaisePriority(env.Log, s.nice)
 		return run(ctx, env, cfg)
 	}
 }

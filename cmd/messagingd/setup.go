@@ -7,10 +7,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
-	"strconv"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/quorate/quorate/internal/daemon"
 	"github.com/quorate/quorate/messaging/conf"
@@ -97,24 +93,4 @@ func transportText(t conf.Transport) string {
 		return "UDP/IP Unicast"
 	}
 	return "Kronosnet"
-}
-
-// raisePriority asks for a priority of all threads; those to come inherit it. A
-// ring is kept alive by being on time: unless the file says otherwise it is the
-// highest that does not need real-time scheduling.
-func raisePriority(log *slog.Logger, niceness int) {
-	tasks, err := os.ReadDir("/proc/self/task")
-	if err != nil {
-		return
-	}
-	for _, t := range tasks {
-		id, err := strconv.Atoi(t.Name())
-		if err != nil {
-			continue
-		}
-		if err := unix.Setpriority(unix.PRIO_PROCESS, id, niceness); err != nil {
-			log.Debug("priority not raised", "error", err)
-			return
-		}
-	}
 }
