@@ -17,9 +17,10 @@ import (
 const blackboxUsage = `corosync-blackbox [-f <file>] [-o] [-r] [-h]
 
 Lets the messaging daemon write down what it recorded of the last minutes, and prints it.
+Where the daemon is gone the newest recording that is there is printed.
 options:
 	-f	Print this recording. No daemon is asked.
-	-o	Print the newest recording that is there. No daemon is asked: for one that has died.
+	-o	Print the newest recording that is there. No daemon is asked.
 	-r	Play the recording on a fresh core and tell whether it does the same again.
 	-h	Print basic usage.
 `
@@ -30,13 +31,14 @@ func runBlackbox(ctx context.Context, io *cli.IO, args []string) int {
 		io.Errorf("%s\n", err)
 		return exitError
 	}
+	newest := filepath.Join(io.Paths.StateDir(), "fdata")
 	file, replay := "", false
 	for _, o := range opts {
 		switch o.name {
 		case "f":
 			file = o.arg
 		case "o":
-			file = filepath.Join(io.Paths.StateDir(), "fdata")
+			file = newest
 		case "r":
 			replay = true
 		case "h":
@@ -45,18 +47,28 @@ func runBlackbox(ctx context.Context, io *cli.IO, args []string) int {
 		}
 	}
 	if file == "" {
-		bus, _, err := dial(ctx, io)
-		if err != nil {
-			io.Errorf("Failed to initialize the cmap API. Error CS_ERR_LIBRARY (use -o for the recording of a daemon that has died)\n")
-			return exitError
-		}
-		defer func() { _ = bus.Close() }()
-		if file, err = bus.Dump(ctx); err != nil {
-			io.Errorf("Could not write the recording: %s\n", csError(err))
-			return exitError
+		var code int
+		if file, code = dumped(ctx, io, newest); code != exitOK {
+			return code
 		}
 	}
 	return printRecording(io, file, replay)
+}
+
+// dumped lets the daemon write its recording. One that has died has left one, or
+// there is an older one.
+func dumped(ctx context.Context, io *cli.IO, newest string) (file string, code int) {
+	bus, _, err := dial(ctx, io)
+	if err != nil {
+		io.Errorf("Failed to initialize the cmap API. Error CS_ERR_LIBRARY\n")
+		return newest, exitOK
+	}
+	defer func() { _ = bus.Close() }()
+	if file, err = bus.Dump(ctx); err != nil {
+		io.Errorf("Could not write the recording: %s\n", csError(err))
+		return "", exitError
+	}
+	return file, exitOK
 }
 
 // printRecording prints a file in the manner of qb-blackbox.

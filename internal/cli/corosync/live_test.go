@@ -167,4 +167,16 @@ func TestBlackboxShowsAndReplaysTheRecording(t *testing.T) {
 	if out, errs, code := run(t, root, "corosync-blackbox -o -r"); code != 0 {
 		t.Errorf("exit %d: %s%s", code, out, errs)
 	}
+	other := t.TempDir() // where no daemon is
+	state = filepath.Join(other, "var/lib/corosync")
+	if err := os.MkdirAll(filepath.Dir(state), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(dir, state); err != nil {
+		t.Fatal(err)
+	}
+	out, errs, code = run(t, other, "corosync-blackbox")
+	if code != 0 || errs != "Failed to initialize the cmap API. Error CS_ERR_LIBRARY\n" || !strings.HasPrefix(out, "Recording of node 1, ") {
+		t.Errorf("without a daemon: exit %d: %s\n%.500s", code, errs, out)
+	}
 }
