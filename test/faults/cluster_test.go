@@ -26,6 +26,8 @@ const (
 	// formLimit is for a ring of nodes that hear each other, on a machine that has
 	// other things to do.
 	formLimit = 10 * time.Second
+	// healLimit is for one ring after a cut has healed.
+	healLimit = time.Second + slack
 	// pace is how often each node sends.
 	pace = 20 * time.Millisecond
 )

@@ -15,6 +15,6 @@
 //
 // QUORATE_FAULTS_SEED chooses another seed of the switch. The logs, the last frames
 // and a capture of a failed test are kept in $E2E_LOGS, or in a folder of the
-// temporary directory whose name is printed. docs/design/messaging-checks.md tells
+// temporary directory whose name is printed. docs/design/messaging-faults.md tells
 // which test shows which row.
 package faults

@@ -148,7 +148,7 @@ func TestN15Replay(t *testing.T) {
 	c.progress(formLimit, c.nodes...)
 	c.node(2).killDaemon(syscall.SIGKILL)
 	c.node(2).start()
-	c.awaitRing(3*token, c.nodes...)
+	c.awaitRing(healLimit, c.nodes...)
 	c.progress(formLimit, c.nodes...)
 	c.unmoved(func() {
 		frames := c.hub.Captured()

@@ -21,11 +21,11 @@ func TestN1SplitInTwo(t *testing.T) {
 	c.progress(formLimit, c.nodes...)
 	a, b := c.pick(1), c.pick(2, 3)
 	c.split(a, b)
-	t.Log("the majority after ", c.awaitRing(2*token, b...))
-	t.Log("the minority after ", c.awaitRing(2*token, a...))
+	t.Log("the majority after ", c.awaitRing(deathLimit+slack, b...))
+	t.Log("the minority after ", c.awaitRing(deathLimit+slack, a...))
 	c.progress(formLimit, b...)
 	c.heal()
-	t.Log("one ring after ", c.awaitRing(2*token, c.nodes...))
+	t.Log("one ring after ", c.awaitRing(healLimit, c.nodes...))
 	c.progress(formLimit, c.nodes...)
 	c.verdict(c.nodes...)
 }
@@ -64,10 +64,10 @@ func TestN1EveryShapeOfSplit(t *testing.T) {
 			}
 			c.split(sides...)
 			for _, side := range sides {
-				c.awaitRing(3*token, side...)
+				c.awaitRing(deathLimit+slack, side...)
 			}
 			c.heal()
-			t.Log("one ring after ", c.awaitRing(3*token, c.nodes...))
+			t.Log("one ring after ", c.awaitRing(healLimit, c.nodes...))
 			c.progress(formLimit, c.nodes...)
 			c.verdict(c.nodes...)
 		})
@@ -189,7 +189,7 @@ func TestN5Flapping(t *testing.T) {
 	for _, f := range []struct{ down, up float64 }{{0.5, 0.5}, {1, 1}, {1.2, 0.3}, {2, 2}, {2, 0.5}} {
 		t.Run(fmt.Sprintf("%v down %v up", f.down, f.up), func(t *testing.T) {
 			c := newCluster(t, options{nodes: 3})
-			const lasts = 20 * time.Second
+			const lasts = 15 * time.Second
 			down, up := time.Duration(f.down*float64(token)), time.Duration(f.up*float64(token))
 			flap := func(h *hub.Faults) { h.Down, h.Up = down, up }
 			for _, n := range c.others(c.node(2)) {
@@ -251,11 +251,11 @@ func TestN7Loss(t *testing.T) {
 			c.everywhere(hub.Faults{Loss: float64(percent) / 100})
 			began, before := time.Now(), c.node(1).rec.Delivered(2)
 			if percent <= 10 {
-				c.stays(20*time.Second, c.nodes...)
+				c.stays(10*time.Second, c.nodes...)
 			} else {
-				lab.For(t, 20*time.Second, "no two sides", func() error { return nil })
+				lab.For(t, 10*time.Second, "no two sides", func() error { return nil })
 			}
-			t.Logf("%d messages of node2 a second; %d rings", (c.node(1).rec.Delivered(2)-before)/20, len(c.node(1).rec.Recording().Rings(began)))
+			t.Logf("%d messages of node2 a second; %d rings", (c.node(1).rec.Delivered(2)-before)/10, len(c.node(1).rec.Recording().Rings(began)))
 			c.heal()
 			c.awaitRing(formLimit, c.nodes...)
 			c.progress(formLimit, c.nodes...)
@@ -315,11 +315,11 @@ func TestN9DelaysAndDuplicates(t *testing.T) {
 			c.everywhere(f.faults)
 			began, before := time.Now(), c.node(1).rec.Delivered(2)
 			if f.slow {
-				lab.For(t, 15*time.Second, "no two sides", func() error { return nil })
+				lab.For(t, 8*time.Second, "no two sides", func() error { return nil })
 			} else {
-				c.stays(15*time.Second, c.nodes...)
+				c.stays(8*time.Second, c.nodes...)
 			}
-			t.Logf("%d messages of node2 a second; %d rings", (c.node(1).rec.Delivered(2)-before)/15, len(c.node(1).rec.Recording().Rings(began)))
+			t.Logf("%d messages of node2 a second; %d rings", (c.node(1).rec.Delivered(2)-before)/8, len(c.node(1).rec.Recording().Rings(began)))
 			c.heal()
 			c.awaitRing(formLimit, c.nodes...)
 			c.progress(formLimit, c.nodes...)
@@ -333,7 +333,7 @@ func TestN9DelaysAndDuplicates(t *testing.T) {
 			n.start()
 		}
 		t.Log("formed after ", c.awaitRing(60*time.Second, c.nodes...))
-		c.stays(15*time.Second, c.nodes...)
+		c.stays(8*time.Second, c.nodes...)
 		c.heal()
 		c.progress(60*time.Second, c.nodes...)
 		c.verdict(c.nodes...)

@@ -18,8 +18,9 @@ const (
 	respawn = 100 * time.Millisecond
 	// deathLimit is within which a silent death has to be out of the ring.
 	deathLimit = 1600 * time.Millisecond
-	// slack is what a busy machine may add to such a limit.
-	slack = 900 * time.Millisecond
+	// slack is what a busy machine may add to such a limit: on one with other things
+	// to do a process is not run for a second now and then.
+	slack = 3 * time.Second
 )
 
 // killDaemon ends the node's process by a signal and waits until it is gone.
@@ -56,7 +57,7 @@ func TestP1KilledDaemonComesBack(t *testing.T) {
 		n.killDaemon(syscall.SIGKILL)
 		<-time.After(respawn)
 		n.start()
-		t.Log(n, " is back after ", c.awaitRing(3*token, c.nodes...))
+		t.Log(n, " is back after ", c.awaitRing(healLimit, c.nodes...))
 		c.progress(formLimit, c.nodes...)
 	}
 	c.quorateThroughout(began, c.node(3))
@@ -79,9 +80,9 @@ func TestP2StoppedDaemon(t *testing.T) {
 				}
 				<-time.After(time.Until(began.Add(time.Duration(share * float64(token)))))
 				must(t, n.cmd.Process.Signal(syscall.SIGCONT))
-				t.Log("one ring after ", c.awaitRing(3*token, c.nodes...))
+				t.Log("one ring after ", c.awaitRing(healLimit, c.nodes...))
 				<-time.After(token)
-				c.awaitRing(token, c.nodes...)
+				c.awaitRing(healLimit, c.nodes...)
 				if share < 1 {
 					c.nobodyLeft(began, c.nodes...)
 				}
@@ -122,7 +123,7 @@ func TestP3CrashLoop(t *testing.T) {
 				n.start()
 				<-time.After(time.Duration(r.Int64N(int64(700 * time.Millisecond))))
 			}
-			t.Log("one ring after ", c.awaitRing(4*token, c.nodes...))
+			t.Log("one ring after ", c.awaitRing(2*healLimit, c.nodes...))
 			if rings := len(c.node(1).rec.Recording().Rings(began)); rings > 2*times+2 {
 				t.Errorf("%d rings for %d deaths", rings, times)
 			}
@@ -145,7 +146,7 @@ func TestP5PowerOff(t *testing.T) {
 	c.progress(formLimit, c.others(n)...)
 	c.heal()
 	n.start()
-	t.Log("one ring after ", c.awaitRing(2*token, c.nodes...))
+	t.Log("one ring after ", c.awaitRing(healLimit, c.nodes...))
 	c.progress(formLimit, c.nodes...)
 	c.verdict(c.nodes...)
 }
@@ -169,7 +170,7 @@ func TestP5PowerOffDuringChanges(t *testing.T) {
 		a.start()
 		<-time.After(time.Duration(r.Int64N(int64(300 * time.Millisecond))))
 		b.start()
-		c.awaitRing(4*token, c.nodes...)
+		c.awaitRing(2*healLimit, c.nodes...)
 	}
 	c.progress(formLimit, c.nodes...)
 	c.verdict(c.nodes...)
@@ -229,7 +230,7 @@ func TestP7RebootFasterThanTheToken(t *testing.T) {
 		before := len(n.rec.Recording().Memberships)
 		n.powerOff()
 		n.start()
-		t.Log(n, " is back after ", c.awaitRing(3*token, c.nodes...))
+		t.Log(n, " is back after ", c.awaitRing(healLimit, c.nodes...))
 		lab.Until(t, formLimit, "the new life joins the group", func() error {
 			if now := len(n.rec.Recording().Memberships); now <= before {
 				return fmt.Errorf("%d memberships", now)
@@ -253,9 +254,9 @@ func TestP8FrozenNode(t *testing.T) {
 			n.freeze(true)
 			<-time.After(time.Duration(share * float64(token)))
 			n.freeze(false)
-			t.Log("one ring after ", c.awaitRing(3*token, c.nodes...))
+			t.Log("one ring after ", c.awaitRing(healLimit, c.nodes...))
 			<-time.After(token)
-			c.awaitRing(token, c.nodes...)
+			c.awaitRing(healLimit, c.nodes...)
 			if share < 1 {
 				c.nobodyLeft(began, c.nodes...)
 			}
@@ -274,7 +275,7 @@ func TestP8FrozenNode(t *testing.T) {
 		for _, n := range c.nodes {
 			n.freeze(false)
 		}
-		c.awaitRing(4*token, c.nodes...)
+		c.awaitRing(2*healLimit, c.nodes...)
 		c.progress(formLimit, c.nodes...)
 		c.verdict(c.nodes...)
 	})
@@ -300,10 +301,10 @@ func TestP9StopDuringStart(t *testing.T) {
 			}
 		}
 	}
-	c.awaitRing(2*token, c.others(n)...)
+	c.awaitRing(healLimit, c.others(n)...)
 	c.quorateThroughout(began, c.others(n)...)
 	n.start()
-	c.awaitRing(2*token, c.nodes...)
+	c.awaitRing(healLimit, c.nodes...)
 	c.progress(formLimit, c.nodes...)
 	c.verdict(c.nodes...)
 }
