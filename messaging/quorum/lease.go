@@ -24,6 +24,10 @@ type Lease struct {
 	parted          bool
 	started, ended  time.Duration
 	alone, wasAlone bool // the ring has one member
+	// gone tells that the ring that was installed last has ended, too: then late is
+	// the start of its lease, for a view of it that still comes.
+	gone, lateAlone bool
+	late            time.Duration
 	// act is the time before which this node acts on no ring: a member that was
 	// lost may act until then.
 	act time.Duration
@@ -69,6 +73,10 @@ func (l *Lease) Token(now time.Duration) { l.before, l.last = l.last, now }
 // had theirs, and hold on to it: what counts for them is the last token of that
 // ring.
 func (l *Lease) Part() {
+	if l.gone {
+		return
+	}
+	l.gone, l.late, l.lateAlone = true, l.before, l.alone
 	if l.parted {
 		l.ended = max(l.ended, l.last)
 	} else {
@@ -85,10 +93,8 @@ func (l *Lease) Part() {
 //  2. They meet. Neither has lost anybody by that.
 //  3. Node 1 has not noticed yet.
 func (l *Lease) Install(now time.Duration, lost, alone bool) (actFrom time.Duration) {
-	if !l.parted {
-		l.Part()
-	}
-	l.alone = alone
+	l.Part()
+	l.gone, l.alone = false, alone
 	if l.before == 0 {
 		l.before, l.last = now, now
 	}
@@ -101,8 +107,14 @@ func (l *Lease) Install(now time.Duration, lost, alone bool) (actFrom time.Durat
 	return l.act
 }
 
-// View notes that the view is that of the ring that runs now.
+// View notes that the view is that of the ring that was installed last. That ring
+// may be over already: its last messages come while the next one forms, whose
+// tokens renew nothing of it.
 func (l *Lease) View() {
+	if l.gone {
+		l.started, l.wasAlone = l.late, l.lateAlone
+		return
+	}
 	l.parted = false
 }
 

@@ -152,6 +152,33 @@ func TestWhoWasLostOnTheWayToAnotherRingIsWaitedFor(t *testing.T) {
 	}
 }
 
+// The view of a ring comes with the last messages of that ring, when tokens of the
+// next one already go round.
+func TestAViewThatComesAfterTheEndOfItsRing(t *testing.T) {
+	l := NewLease(time.Second, -time.Hour)
+	l.Install(0, false, false)
+	l.View()
+	l.Token(time.Second)
+	l.Part()
+	l.Install(1100*time.Millisecond, false, false)
+	l.Token(1200 * time.Millisecond)
+	l.Token(1300 * time.Millisecond)
+	l.Part()
+	l.Token(2500 * time.Millisecond)
+	l.Token(2600 * time.Millisecond)
+	l.View()
+	if at, ok := l.Until(); !ok || at != 2200*time.Millisecond {
+		t.Errorf("the view holds until %v, %v", at, ok)
+	}
+	if from := l.Install(2700*time.Millisecond, true, false); from != 2300*time.Millisecond+l.Margin() {
+		t.Errorf("acts from %v", from)
+	}
+	l.View()
+	if at, ok := l.Until(); !ok || at != 3500*time.Millisecond {
+		t.Errorf("the next view holds until %v, %v", at, ok)
+	}
+}
+
 // A member is lost from a ring whose view never came here: he may have had it, and
 // tokens after those of the view that is here.
 func TestWhoWasLostFromARingInBetweenIsWaitedFor(t *testing.T) {

@@ -109,6 +109,8 @@ type cluster struct {
 	cfg   totem.Config
 	trace func(format string, args ...any)
 	acts  uint64
+	// settled is how long it took to one ring after the faults.
+	settled time.Duration
 	// maxSteps bounds the events of the run.
 	maxSteps uint64
 	// diskDelay is the longest that a write takes.

@@ -9,8 +9,24 @@ import (
 	"github.com/quorate/quorate/messaging/totem"
 )
 
-// part lets the network be parted for a long time, and everybody be settled.
+// Rounds of partitions of a seed whose quorum remembers what was.
+const partings = 3
+
+// part lets the network be parted for long, and everybody be settled: once, or
+// where the votes depend on what was before, some times in different ways.
 func (s *scenario) part(c *cluster) {
+	c.w.Run(c.w.Now()+2*time.Second, func() bool { return c.failed() || c.whole() })
+	rounds := 1
+	if !c.options.static {
+		rounds = partings
+	}
+	for range rounds {
+		s.partOnce(c)
+	}
+	c.net.Heal()
+}
+
+func (s *scenario) partOnce(c *cluster) {
 	r := c.w.Rand()
 	sides := make([][]*node, 2)
 	places := make([]int, len(c.nodes))
@@ -21,12 +37,14 @@ func (s *scenario) part(c *cluster) {
 	if len(sides[0]) == 0 || len(sides[1]) == 0 || c.failed() {
 		return
 	}
-	c.w.Run(c.w.Now()+2*time.Second, func() bool { return c.failed() || c.whole() })
 	c.net.Partition(places)
 	settled := func() bool { return c.ringOf(sides[0]) && c.ringOf(sides[1]) }
 	long := 4 * s.cfg.Token
 	if c.arbiter != nil {
 		long += deviceSync + deviceTimeout
+	}
+	if c.options.cfg.LastManStanding {
+		long += c.options.cfg.Window
 	}
 	if c.w.Run(c.w.Now()+5*time.Second, func() bool { return c.failed() || settled() }) && !c.failed() {
 		c.w.Run(c.w.Now()+long, c.failed)
@@ -34,7 +52,6 @@ func (s *scenario) part(c *cluster) {
 			c.truth.sides(sides)
 		}
 	}
-	c.net.Heal()
 }
 
 // ringOf tells whether these nodes are one ring and have counted its votes.

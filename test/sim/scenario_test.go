@@ -172,6 +172,7 @@ type result struct {
 	checks    map[string]uint64
 	stats     []totem.Stats
 	cover     *coverage
+	settled   time.Duration // from the end of the faults to one ring
 }
 
 // run plays a scenario.
@@ -217,7 +218,7 @@ func (s *scenario) play() (*cluster, result) {
 	}
 	res := result{
 		hash: c.w.Hash(), steps: c.w.Steps(), rings: len(c.check.rings), delivered: c.check.arrived(),
-		faults: c.check.faults, checks: c.check.counts(), cover: c.cover,
+		faults: c.check.faults, checks: c.check.counts(), cover: c.cover, settled: c.settled,
 	}
 	for _, n := range c.nodes {
 		if n.core == nil {
@@ -503,9 +504,10 @@ func (s *scenario) recover(c *cluster) {
 	if c.truth != nil {
 		s.part(c)
 	}
-	// Penalties for nodes that flapped run out within their maximum.
-	bound := c.w.Now() + 50*time.Second + 6*(s.cfg.Token*3)
+	from := c.w.Now()
+	bound := from + s.patience()
 	ok := c.w.Run(bound, func() bool { return c.failed() || c.whole() })
+	c.settled = c.w.Now() - from
 	c.check.expect("one ring after the faults", ok, "after %v: %s", bound, c.describe())
 	if c.failed() {
 		return
@@ -547,6 +549,14 @@ func (s *scenario) recover(c *cluster) {
 	c.w.Run(c.w.Now()+s.cfg.Token, c.failed)
 	c.watch.calm = true
 	c.w.Run(c.w.Now()+2*s.cfg.Token, c.failed)
+}
+
+// patience is how long nodes may take to one ring: the longest penalty of one that
+// flapped, by a clock that runs slow, and then some attempts, since some packets
+// still get lost.
+func (s *scenario) patience() time.Duration {
+	const penalty, attempts = 20*time.Second + 20*time.Second*20_000/1_000_000, 10
+	return penalty + attempts*(s.cfg.Token+s.cfg.Consensus) + s.cfg.Merge
 }
 
 // sent gives the packets that the nodes have numbered, or sent again.

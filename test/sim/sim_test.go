@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // patience is how many seeds may fail before a run ends: one where only the
@@ -56,6 +57,11 @@ func TestRings(t *testing.T) {
 	var mu sync.Mutex
 	checks := map[string]uint64{}
 	cover := newCoverage()
+	var slowest struct {
+		seed  uint64
+		after time.Duration
+		many  int // seeds beyond a second
+	}
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
@@ -70,6 +76,12 @@ func TestRings(t *testing.T) {
 				rings.Add(uint64(res.rings))
 				mu.Lock()
 				cover.add(res.cover)
+				if res.settled > slowest.after {
+					slowest.seed, slowest.after = seed, res.settled
+				}
+				if res.settled > time.Second {
+					slowest.many++
+				}
 				for rule, n := range res.checks {
 					checks[rule] += n
 				}
@@ -89,6 +101,7 @@ func TestRings(t *testing.T) {
 	}
 	wg.Wait()
 	t.Logf("%d seeds, %d events, %d messages, %d rings", count, steps.Load(), delivered.Load(), rings.Load())
+	t.Logf("%d seeds took more than a second to one ring after the faults, at most %v (seed %d)", slowest.many, slowest.after, slowest.seed)
 	for _, rule := range rules {
 		if checks[rule] == 0 && (count >= defaultSeeds || count >= shortSeeds && !slices.Contains(rare, rule)) {
 			t.Errorf("rule %q had nothing to check", rule)
