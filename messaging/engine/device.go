@@ -97,7 +97,8 @@ func (e *Engine) holdSync(c *totem.ConfChange) {
 	}
 	alive := e.votes.DeviceAlive()
 	e.votes.DeviceStale()
-	a.denied = false
+	// A no that came for the ring before stays: the view is still of a ring before
+	// that, and the vote may be elsewhere since.
 	a.needs = alive && e.votes.DeviceDecides(c.Members)
 	a.holding = true
 	e.observe()
@@ -267,7 +268,7 @@ func (e *Engine) polled(ring messaging.RingID, cast bool) {
 		// The members' words are still to come: nothing is counted before. But
 		// from here on this node does not act on the view before either.
 		e.votes.DeviceAnswered(cast)
-		a.denied = a.needs && !cast
+		a.denied = a.denied || a.needs && !cast
 		a.needs = false
 		e.publish()
 		e.releaseSync()

@@ -371,7 +371,6 @@ func (d *device) regular(b *ballots, a *totem.ConfChange) {
 	}
 	alive := b.core.DeviceAlive()
 	b.core.DeviceStale()
-	d.denied = false
 	d.needs = alive && b.core.DeviceDecides(a.Members)
 	d.observe()
 	if !d.needs {
@@ -406,7 +405,7 @@ func (d *device) polled(v *qdevice.Vote) {
 	})
 	if b.holding {
 		b.core.DeviceAnswered(v.Cast)
-		d.denied = d.needs && !v.Cast
+		d.denied = d.denied || d.needs && !v.Cast
 		d.needs = false
 		b.n.c.truth.look(b)
 		b.send(b.release())
