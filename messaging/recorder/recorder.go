@@ -68,12 +68,16 @@ func New(size int) *Recorder {
 }
 
 // stateShare is how many times as large as its state a segment gets at least,
-// so that a core with much in its queues is not copied all the time.
-const stateShare = 4
+// so that a core with much in its queues is not copied all the time; but no more
+// than twice its size, or a burst of large messages would be kept for hours.
+const (
+	stateShare = 4
+	maxGrowth  = 2
+)
 
 // Due tells whether the core's state is wanted, by Begin, before the next event.
 func (r *Recorder) Due() bool {
-	return r != nil && (!r.began || r.new.size >= max(r.size, stateShare*len(r.new.state)))
+	return r != nil && (!r.began || r.new.size >= min(max(r.size, stateShare*len(r.new.state)), maxGrowth*r.size))
 }
 
 // Begin starts a segment. appendState adds the core's state to a slice.

@@ -161,3 +161,18 @@ func BenchmarkEvent(b *testing.B) {
 		r.Event(time.Duration(i), add, 1)
 	}
 }
+
+func TestALargeStateDoesNotMakeASegmentGrowWithoutEnd(t *testing.T) {
+	r := New(MinSegment)
+	r.Begin(0, func(b []byte) []byte { return append(b, make([]byte, 100*MinSegment)...) })
+	events := 0
+	for ; !r.Due(); events++ {
+		if events > 3*MinSegment/64 {
+			t.Fatalf("after %d events of 64 bytes a segment of %d bytes is not full", events, MinSegment)
+		}
+		r.Event(time.Duration(events), func(b []byte) ([]byte, []byte) { return append(b, make([]byte, 64)...), nil }, 0)
+	}
+	if events < MinSegment/64 {
+		t.Fatalf("full after %d events: the state is copied all the time", events)
+	}
+}

@@ -89,6 +89,13 @@ func benchMembership(b *testing.B, k kind, nodes int) {
 		}
 		reportTimes(b, times)
 	})
+	bulk := sync.OnceValue(func() atRest { return l.bulk(b) })
+	b.Run("bulk", func(b *testing.B) {
+		c := bulk()
+		b.ReportMetric(0, "ns/op")
+		b.ReportMetric(c.rss, "rss-MB")
+		b.ReportMetric(c.pss, "pss-MB")
+	})
 	cost := sync.OnceValue(func() atRest { return l.idle(b) }) // one period, however many events
 	b.Run("idle", func(b *testing.B) {
 		c := cost()
@@ -207,6 +214,19 @@ func (l *bare) idle(tb testing.TB) atRest {
 	before := l.used(tb)
 	<-time.After(idlePeriod)
 	c := atRest{cpu: float64(l.used(tb)-before) / float64(idlePeriod) / float64(len(l.nodes)) * 100}
+	c.rss, c.pss = l.memory(tb)
+	return c
+}
+
+// bulk gives what the daemons hold in memory once a client has sent large messages
+// for a while.
+func (l *bare) bulk(tb testing.TB) atRest {
+	l.whole(tb)
+	if _, err := l.clients(tb, "send", 64_000, 4*time.Second); err != nil {
+		tb.Fatal(err)
+	}
+	l.calm()
+	var c atRest
 	c.rss, c.pss = l.memory(tb)
 	return c
 }
