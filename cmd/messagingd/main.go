@@ -42,7 +42,8 @@ func setup(fs *flag.FlagSet) func(ctx context.Context, env *daemon.Env) error {
 		if *test || err != nil {
 			return err
 		}
-		node.RaisePriority(env.Log, s.nice)
+		prioritize(env.Log, s.urgency)
+		lockMemory(env.Log)
 		return run(ctx, env, cfg)
 	}
 }

@@ -22,7 +22,7 @@ type setting struct {
 	log     *slog.Logger
 	level   *slog.LevelVar
 	started slog.Level // what the command line asked for
-	nice    int        // priority of the threads
+	urgency conf.Urgency
 }
 
 // logging does what the logging section says.
@@ -63,11 +63,8 @@ func (s *setting) build() (engine.Config, error) {
 	if err != nil {
 		return engine.Config{}, err
 	}
-	s.nice = conf.MinNice
-	if !c.SchedRR {
-		if s.nice, err = conf.Niceness(c.Priority); err != nil {
-			return engine.Config{}, err
-		}
+	if s.urgency, err = conf.ReadUrgency(c.SchedRR, c.Priority); err != nil {
+		return engine.Config{}, err
 	}
 	s.logging(c.Logging)
 	s.classic.Write(engine.Announcement{Level: "notice", Subsys: "MAIN", Text: fmt.Sprintf("Corosync Cluster Engine %s starting up", node.Version)})

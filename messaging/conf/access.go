@@ -90,24 +90,43 @@ func (b *builder) subsystem(s *Section) {
 	})
 }
 
-// The least and the greatest nice value, which is the greatest and the least
-// priority.
+// The bounds of nice values, of which the least is the greatest priority, and of
+// the priorities of real-time threads.
 const (
-	MinNice = -20
-	MaxNice = 19
+	MinNice     = -20
+	MaxNice     = 19
+	MinRealTime = 1
+	MaxRealTime = 99
 )
 
-// Niceness is the nice value that system.priority asks for.
-func Niceness(priority string) (int, error) {
+// An Urgency is how the threads of the daemon are scheduled.
+type Urgency struct {
+	// RealTime is the priority of the policy SCHED_RR, 0 for the ordinary one.
+	RealTime int
+	// Nice is the nice value where real-time scheduling is not wanted, or not to
+	// be had.
+	Nice int
+}
+
+// ReadUrgency is what system.sched_rr and system.priority ask for.
+func ReadUrgency(schedRR bool, priority string) (Urgency, error) {
+	u := Urgency{Nice: MinNice}
+	value, most, least, what := &u.Nice, MinNice, MaxNice, "a nice value"
+	if schedRR {
+		value, most, least, what = &u.RealTime, MaxRealTime, MinRealTime, "a real-time priority"
+	}
 	switch priority {
 	case "", "max":
-		return MinNice, nil
+		*value = most
+		return u, nil
 	case "min":
-		return MaxNice, nil
+		*value = least
+		return u, nil
 	}
 	n, err := strconv.Atoi(priority)
-	if err != nil || n < MinNice || n > MaxNice {
-		return 0, fmt.Errorf("Invalid system.priority %q: give max, min or a nice value from %d to %d", priority, MinNice, MaxNice) //nolint:staticcheck // corosync's form of a fault
+	if low, high := min(most, least), max(most, least); err != nil || n < low || n > high {
+		return u, fmt.Errorf("Invalid system.priority %q: give max, min or %s from %d to %d", priority, what, low, high) //nolint:staticcheck // corosync's form of a fault
 	}
-	return n, nil
+	*value = n
+	return u, nil
 }

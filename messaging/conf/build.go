@@ -247,9 +247,6 @@ func (b *builder) assign(k Key, path string) {
 		c.SchedRR = yes(k.Value)
 	case "system.priority":
 		c.Priority = k.Value
-		if _, err := Niceness(k.Value); err != nil {
-			b.fault(k.Line, "%s", err)
-		}
 	}
 }
 

@@ -21,6 +21,9 @@ func (b *builder) checkWhole() {
 	b.checkTimers()
 	b.checkQuorum()
 	c := b.cfg
+	if _, err := ReadUrgency(c.SchedRR, c.Priority); err != nil {
+		b.fault(b.at("system.priority"), "%s", err)
+	}
 	if c.Transport == UDP && len(c.Nodes) == 0 && c.Interfaces[0].BindNet == "" {
 		b.fault(b.at("totem.transport", "totem"), "transport udp needs totem.interface.bindnetaddr or a nodelist")
 	}

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // MaxChecks bounds the checks of one run.
@@ -159,7 +161,12 @@ func execute(ctx context.Context, argv []string) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
-	if err := cmd.Run(); err != nil {
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("heuristics: %s: %w", argv[0], err)
+	}
+	// The daemon's own priority is not the program's. It may have ended by now.
+	_ = unix.SchedSetAttr(cmd.Process.Pid, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_NORMAL}, 0)
+	if err := cmd.Wait(); err != nil {
 		return fmt.Errorf("heuristics: %s: %w", argv[0], err)
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -23,6 +24,10 @@ type Options struct {
 	// latter by link.
 	Totem     string
 	Interface map[int]string
+	// System are lines of the section of that name.
+	System string
+	// Under is a command that runs the daemon.
+	Under []string
 	// NoList leaves the nodelist out: transport udp with bindnetaddr.
 	NoList bool
 }
@@ -96,6 +101,9 @@ func (n *Node) make(key []byte) (err error) {
 
 func (c *Cluster) conf(self int) string {
 	var b strings.Builder
+	if c.opt.System != "" {
+		b.WriteString("system {\n" + c.opt.System + "}\n")
+	}
 	b.WriteString("totem {\n\tversion: 2\n\tcluster_name: cables\n" + c.opt.Totem)
 	for l := range c.opt.Links {
 		text := c.opt.Interface[l]
@@ -129,7 +137,7 @@ func (n *Node) Start() error {
 		return fmt.Errorf("cables: %w", err)
 	}
 	defer log.Close()
-	cmd, done := n.space.command(n.c.bin, "--root", n.root)
+	cmd, done := n.space.command(slices.Concat(n.c.opt.Under, []string{n.c.bin, "--root", n.root})...)
 	defer done()
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
 	cmd.Stdout, cmd.Stderr = log, log
