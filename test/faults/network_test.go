@@ -206,7 +206,7 @@ func TestN5Flapping(t *testing.T) {
 			})
 			rings := len(c.node(1).rec.Recording().Rings(began))
 			t.Log(rings, " rings")
-			if most := 2 + 2*int(lasts/(down+up)); rings > most {
+			if most := 2 + 2*(1+int(lasts/(down+up))); rings > most {
 				t.Errorf("%d rings, want at most %d", rings, most)
 			}
 			c.heal()
