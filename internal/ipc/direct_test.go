@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -294,4 +295,41 @@ func FuzzFrames(f *testing.F) {
 		}
 		t.Fatal("more frames than bytes")
 	})
+}
+
+// Frames of several senders, alone and in bursts, neither mix nor stay behind.
+func TestDirectSendersDoNotMix(t *testing.T) {
+	path, _ := serveEcho(t, MethodTable{echoMethod: AccessWrite})
+	s := open(t, path)
+	const senders, each = 4, 3000
+	for g := range senders {
+		go func() {
+			for i := range each {
+				if err := s.SendMsg(say(fmt.Sprintf("%d %d %s", g, i, strings.Repeat("x", i%300)))); err != nil {
+					t.Error(err)
+					return
+				}
+				for range i % 7 * 50 { // some alone, some in a burst
+					runtime.Gosched()
+				}
+			}
+		}()
+	}
+	var next [senders]int
+	for range senders * each {
+		var m healthpb.HealthCheckRequest
+		if err := s.RecvMsg(&m); err != nil {
+			t.Fatal(err)
+		}
+		var g, i int
+		var rest string
+		if _, err := fmt.Sscan(m.GetService()+" ", &g, &i); err != nil {
+			t.Fatalf("%q: %v", m.GetService(), err)
+		}
+		_, rest, _ = strings.Cut(strings.TrimPrefix(m.GetService(), fmt.Sprintf("%d %d", g, i)), " ")
+		if i != next[g] || len(rest) != i%300 {
+			t.Fatalf("sender %d: message %d with %d bytes, want message %d", g, i, len(rest), next[g])
+		}
+		next[g]++
+	}
 }
