@@ -162,6 +162,11 @@ func (m *member) Multicast(ctx context.Context, body []byte) error {
 	if len(body) > messaging.MaxMessage {
 		return fmt.Errorf("%w: %d bytes", messaging.ErrTooBig, len(body))
 	}
+	if m.queue.crowded() {
+		if err := m.letRead(ctx); err != nil {
+			return err
+		}
+	}
 	weight := min(int64(len(body)+sendOverhead), maxAhead)
 	if err := m.acquire(ctx, weight); err != nil {
 		return err
@@ -184,6 +189,24 @@ func (m *member) Multicast(ctx context.Context, body []byte) error {
 	if err := m.e.enqueue(ctx, f); err != nil {
 		m.ahead.Release(weight)
 		return err
+	}
+	return nil
+}
+
+// letRead gives this member's reader time: see crowdedEvents.
+func (m *member) letRead(ctx context.Context) error {
+	patience := m.e.cfg.Clock.NewTimer(crowdPatience)
+	defer patience.Stop()
+	for m.queue.crowded() {
+		select {
+		case <-m.queue.thin: // for this crowd, or one before
+		case <-patience.C():
+			return nil
+		case <-m.e.done:
+			return messaging.ErrClosed
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	return nil
 }

@@ -141,7 +141,7 @@ func TestSlowReaderIsCutOffAndNobodyWaitsForIt(t *testing.T) {
 		sender, reader, sleeper := join(1), join(2), join(2)
 		conformance.Read(t, sender, func(ev messaging.Event) bool { return conformance.Members(ev) == 3 })
 		conformance.Read(t, reader, func(ev messaging.Event) bool { return conformance.Members(ev) == 3 })
-		const count = 100_000 // more than a queue holds
+		const count = 150_000 // more than a queue holds
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			for n := range count {

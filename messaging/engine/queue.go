@@ -8,13 +8,14 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/quorate/quorate/messaging"
 )
 
 // Bounds of a member's queue. One message of the largest size always fits.
 const (
-	maxQueuedEvents = 1 << 16
+	maxQueuedEvents = 1 << 17
 	maxQueuedBytes  = 4 * messaging.MaxMessage
 	eventOverhead   = 64 // bytes that an event counts beside its body
 )
@@ -27,6 +28,15 @@ const (
 	loneBody  = 8 << 10
 )
 
+// A member whose own queue is longer than this, in events or bytes, sends slower:
+// each message waits for it to be read, but no longer than crowdPatience, since who
+// does not read at all is to be cut off, not to wait for itself.
+const (
+	crowdedEvents = 2048
+	crowdedBytes  = 8 << 20
+	crowdPatience = 100 * time.Millisecond
+)
+
 // An eventQueue carries events from the engine to one reader.
 type eventQueue struct {
 	fresh  bool // belongs to the engine: the reader was not woken since the last push
@@ -35,10 +45,11 @@ type eventQueue struct {
 	bytes  int               // guarded by mu
 	err    error             // guarded by mu; why it ended
 	signal chan struct{}     // has room for one
+	thin   chan struct{}     // has room for one: the queue is not crowded any more
 }
 
 func newEventQueue() *eventQueue {
-	return &eventQueue{signal: make(chan struct{}, 1)}
+	return &eventQueue{signal: make(chan struct{}, 1), thin: make(chan struct{}, 1)}
 }
 
 func sizeOf(ev messaging.Event) int {
@@ -89,6 +100,7 @@ func (q *eventQueue) endLocked(err error) {
 	if q.err == nil {
 		q.err, q.events, q.bytes = err, nil, 0
 		q.wakeLocked()
+		q.thinLocked()
 	}
 }
 
@@ -141,14 +153,35 @@ func (q *eventQueue) takeLocked(count, size int) []messaging.Event {
 	}
 	out := slices.Clone(q.events[:n])
 	clear(q.events[:n])
+	crowded := q.crowdedLocked()
 	q.events = q.events[n:]
 	q.bytes -= bytes
+	if crowded && !q.crowdedLocked() {
+		q.thinLocked()
+	}
 	if len(q.events) == 0 {
 		q.events = nil
 	} else {
 		q.wakeLocked()
 	}
 	return out
+}
+
+func (q *eventQueue) crowdedLocked() bool {
+	return len(q.events) > crowdedEvents || q.bytes > crowdedBytes
+}
+
+func (q *eventQueue) thinLocked() {
+	select {
+	case q.thin <- struct{}{}:
+	default:
+	}
+}
+
+func (q *eventQueue) crowded() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.crowdedLocked()
 }
 
 // len is how many events wait.
