@@ -20,6 +20,16 @@ func (s *scenario) part(c *cluster) {
 	if !c.options.static {
 		rounds = partings
 	}
+	if s.options.lease > 0 && s.evidence > 0 {
+		// All are alone for a moment, and those who meet again have not lost each
+		// other by that.
+		alone := make([]int, len(c.nodes))
+		for i := range alone {
+			alone[i] = i
+		}
+		c.net.Partition(alone)
+		c.w.Run(c.w.Now()+c.w.Between(s.evidence, s.evidence+s.cfg.Token), c.failed)
+	}
 	for range rounds {
 		s.partOnce(c)
 	}
