@@ -115,6 +115,11 @@ func (s stack) run(t *testing.T, table []step) []string {
 			if members > 0 && !strings.Contains(out.Stdout, fmt.Sprintf("Nodes:            %d", members)) || members == 0 && out.Code != 1 {
 				return errors.New(out.String())
 			}
+			// Links of nodes that went may be up for a moment longer.
+			out = first.Exec(ctx, "corosync-cfgtool", "-s")
+			if members > 0 && strings.Count(out.Stdout, ":\tconnected\n") != members-1 {
+				return errors.New(out.String())
+			}
 			return nil
 		})
 	}
