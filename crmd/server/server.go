@@ -7,7 +7,6 @@ import (
 	"context"
 	"log/slog"
 
-
 	"github.com/quorate/quorate/crmd"
 	"github.com/quorate/quorate/crmd/server/wire"
 	"github.com/quorate/quorate/internal/ipc"
