@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime"
 
 	"golang.org/x/sync/errgroup"
 
@@ -20,7 +21,23 @@ import (
 	"github.com/quorate/quorate/messaging/server"
 )
 
-func main() { daemon.Main("messagingd", setup) }
+func main() {
+	limitProcessors()
+	daemon.Main("messagingd", setup)
+}
+
+// maxProcessors bounds the processors that the daemon uses at once.
+const maxProcessors = 4
+
+// limitProcessors leaves half of the processors to others, unless the environment
+// says how many there are to be. One goroutine at a time has the engine's turn; a
+// second processor is there for opening seals. Where there are only two, handing
+// small pieces of work between them cost a quarter of the daemon's time.
+func limitProcessors() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(min(max(runtime.GOMAXPROCS(0)/2, 1), maxProcessors))
+	}
+}
 
 func setup(fs *flag.FlagSet) func(ctx context.Context, env *daemon.Env) error {
 	file := fs.String("c", os.Getenv("COROSYNC_MAIN_CONFIG_FILE"), "configuration file (default /etc/corosync/corosync.conf)")
