@@ -39,10 +39,11 @@ demo: build
 	@test/demo/demo.sh
 
 # test runs everything: packages and simulations, then, with the machine to
-# themselves, real daemons on several nodes.
+# themselves, real daemons on several nodes: never from the cache, which does not
+# know of the programs that they build.
 test:
 	$(GO) test -timeout $(TEST_TIMEOUT) $$($(GO) list ./... | grep -v -e /test/e2e -e '/test/faults$$')
-	$(GO) test -p 1 -timeout $(TEST_TIMEOUT) ./test/e2e/... ./test/faults
+	$(GO) test -count=1 -p 1 -timeout $(TEST_TIMEOUT) ./test/e2e/... ./test/faults
 
 # check is the gate of each commit: style, lint, race detector, generated code.
 # Tests that run themselves as a program need not wait a second at each end for
