@@ -14,11 +14,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/beevik/etree"
-
 	"github.com/quorate/quorate/cib/document"
 	"github.com/quorate/quorate/internal/iso8601"
 	"github.com/quorate/quorate/pengine/simulate"
+	"github.com/quorate/quorate/test/conformance/view"
 	"github.com/quorate/quorate/transition/graph"
 )
 
@@ -122,103 +121,31 @@ func (c *corpusCase) run(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	var wrong []string
-	check := func(kind, got string, view func(string) []string) {
+	check := func(kind, got string, lines func(string) []string) {
 		want, err := os.ReadFile(filepath.Join(corpusDir, kind, c.Name+"."+kind))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !slices.Equal(view(string(want)), view(got)) {
+		if !slices.Equal(lines(string(want)), lines(got)) {
 			wrong = append(wrong, kind)
 		}
 	}
-	check("summary", said.String()+first.Text, squeeze)
-	check("dot", simulate.Dot(second.Result.Picture(false, false)), lineSet)
-	check("exp", string(graph.Marshal(second.Result.Graph)), graphLines)
+	check("summary", said.String()+first.Text, view.Squeeze)
+	check("dot", simulate.Dot(second.Result.Picture(false, false)), view.Set)
+	check("exp", string(graph.Marshal(second.Result.Graph)), view.Graph)
 	check("scores", second.Text, scoreLines)
 	return wrong
 }
 
-// squeeze drops white space and empty lines.
-func squeeze(s string) []string {
-	var out []string
-	for line := range strings.Lines(s) {
-		if l := strings.Join(strings.Fields(line), ""); l != "" {
-			out = append(out, l)
-		}
-	}
-	return out
-}
-
-func lineSet(s string) []string {
-	out := squeeze(s)
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
 var functionName = regexp.MustCompile(`^\w+:`)
 
+// scoreLines keeps all lines of a section of scores, capacities among them;
+// view.Scores is for outputs that have others between.
 func scoreLines(s string) []string {
-	out := squeeze(s)
+	out := view.Squeeze(s)
 	for i := range out {
 		out[i] = functionName.ReplaceAllString(out[i], "")
 	}
 	slices.Sort(out)
 	return out
-}
-
-// graphLines is a transition graph without the numbers given to its parts.
-func graphLines(s string) []string {
-	doc := etree.NewDocument()
-	if err := doc.ReadFromString(s); err != nil || doc.Root() == nil {
-		return []string{"not XML"}
-	}
-	out := []string{"graph" + attributes(doc.Root())}
-	for _, syn := range doc.Root().SelectElements("synapse") {
-		var acts, inputs []string
-		for _, a := range syn.FindElements("action_set/*") {
-			acts = append(acts, actionName(a)+deep(a))
-		}
-		for _, a := range syn.FindElements("inputs/trigger/*") {
-			inputs = append(inputs, actionName(a))
-		}
-		slices.Sort(acts)
-		slices.Sort(inputs)
-		out = append(out, "synapse "+syn.SelectAttrValue("priority", "0")+strings.Join(acts, "+")+"<-"+strings.Join(inputs, ","))
-	}
-	slices.Sort(out)
-	return out
-}
-
-func actionName(e *etree.Element) string {
-	on := e.SelectAttrValue("on_node", "")
-	if on == "" {
-		on = e.SelectAttrValue("router_node", "")
-	}
-	return e.Tag + " " + e.SelectAttrValue("operation", "") + " " + e.SelectAttrValue("operation_key", "") + " on " + on
-}
-
-func attributes(e *etree.Element) string {
-	var out []string
-	for _, a := range e.Attr {
-		switch a.Key {
-		case "crm_feature_set", "batch-limit", "transition_id", "transition-id":
-			continue
-		case "id":
-			if e.Tag == "rsc_op" || e.Tag == "pseudo_event" || e.Tag == "crm_event" {
-				continue
-			}
-		}
-		out = append(out, a.Key+"="+a.Value)
-	}
-	slices.Sort(out)
-	return strings.Join(out, ",")
-}
-
-func deep(e *etree.Element) string {
-	var b strings.Builder
-	b.WriteString("<" + e.Tag + " " + attributes(e) + ">")
-	for _, k := range e.ChildElements() {
-		b.WriteString(deep(k))
-	}
-	return b.String()
 }
