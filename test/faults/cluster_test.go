@@ -100,7 +100,7 @@ func (c *cluster) add(id int, name string) *node {
 	c.t.Helper()
 	n := &node{id: id, name: name, c: c, root: filepath.Join(c.dir, name)}
 	var err error
-	n.ns, err = newNamespace()
+	n.ns, err = lab.NewNamespace()
 	must(c.t, err)
 	must(c.t, n.plug(c.links, c.options.nodes))
 	must(c.t, os.MkdirAll(n.root, 0o755))

@@ -23,6 +23,7 @@ import (
 	"github.com/vishvananda/netns"
 
 	"github.com/quorate/quorate/messaging"
+	"github.com/quorate/quorate/test/e2e/bare"
 	"github.com/quorate/quorate/test/faults/hub"
 	"github.com/quorate/quorate/test/faults/judge"
 )
@@ -69,18 +70,6 @@ func (n *node) inside(do func() error) error {
 		done <- do()
 	}()
 	return <-done
-}
-
-func newNamespace() (netns.NsHandle, error) {
-	ns := netns.None()
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		var err error
-		ns, err = netns.New()
-		done <- err
-	}()
-	return ns, <-done
 }
 
 // plug gives the node its devices and tells it the hardware addresses of all, so
@@ -235,24 +224,7 @@ func (n *node) groups() []string {
 }
 
 // processes lists those of the node, or its daemons of a name.
-func (n *node) processes(name string) []int {
-	dirs, _ := filepath.Glob("/proc/[0-9]*")
-	want := []byte("QUORATE_ROOT=" + n.root + "\x00")
-	var out []int
-	for _, d := range dirs {
-		env, err := os.ReadFile(d + "/environ")
-		if err != nil || !bytes.Contains(append(env, 0), want) {
-			continue
-		}
-		if comm, _ := os.ReadFile(d + "/comm"); name != "" && strings.TrimSpace(string(comm)) != name {
-			continue
-		}
-		if p, err := strconv.Atoi(filepath.Base(d)); err == nil {
-			out = append(out, p)
-		}
-	}
-	return out
-}
+func (n *node) processes(name string) []int { return bare.Processes(n.root, name) }
 
 // powerOff ends all processes of the node at once: they are frozen, then killed.
 func (n *node) powerOff() {

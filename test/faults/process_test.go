@@ -64,6 +64,21 @@ func TestP1KilledDaemonComesBack(t *testing.T) {
 	c.verdict(c.nodes...)
 }
 
+// goesOn judges a node that stood still since an instant for a share of the token
+// timeout: less than one costs nobody anything, more costs that node its place.
+func (c *cluster) goesOn(n *node, began time.Time, share float64) {
+	c.t.Helper()
+	c.t.Log("one ring after ", c.awaitRing(healLimit, c.nodes...))
+	<-time.After(token)
+	c.awaitRing(healLimit, c.nodes...)
+	if share < 1 {
+		c.nobodyLeft(began, c.nodes...)
+	}
+	c.quorateThroughout(began, c.others(n)...)
+	c.progress(formLimit, c.nodes...)
+	c.verdict(c.nodes...)
+}
+
 // P2: the daemon is stopped and goes on. Half a token timeout costs nothing; twice
 // of it costs its membership, and what it does then is of the present.
 func TestP2StoppedDaemon(t *testing.T) {
@@ -80,15 +95,7 @@ func TestP2StoppedDaemon(t *testing.T) {
 				}
 				<-time.After(time.Until(began.Add(time.Duration(share * float64(token)))))
 				must(t, n.cmd.Process.Signal(syscall.SIGCONT))
-				t.Log("one ring after ", c.awaitRing(healLimit, c.nodes...))
-				<-time.After(token)
-				c.awaitRing(healLimit, c.nodes...)
-				if share < 1 {
-					c.nobodyLeft(began, c.nodes...)
-				}
-				c.quorateThroughout(began, c.others(n)...)
-				c.progress(formLimit, c.nodes...)
-				c.verdict(c.nodes...)
+				c.goesOn(n, began, share)
 			})
 		}
 	}
@@ -254,15 +261,7 @@ func TestP8FrozenNode(t *testing.T) {
 			n.freeze(true)
 			<-time.After(time.Duration(share * float64(token)))
 			n.freeze(false)
-			t.Log("one ring after ", c.awaitRing(healLimit, c.nodes...))
-			<-time.After(token)
-			c.awaitRing(healLimit, c.nodes...)
-			if share < 1 {
-				c.nobodyLeft(began, c.nodes...)
-			}
-			c.quorateThroughout(began, c.others(n)...)
-			c.progress(formLimit, c.nodes...)
-			c.verdict(c.nodes...)
+			c.goesOn(n, began, share)
 		})
 	}
 	t.Run("all of them, one after the other", func(t *testing.T) {

@@ -200,11 +200,14 @@ func (n *Node) KillDaemon(name string) int {
 	return len(found)
 }
 
-// processes lists the node's processes by what is in their environment; name ""
-// is any.
-func (n *Node) processes(name string) []int {
+// processes lists the node's processes; name "" is any.
+func (n *Node) processes(name string) []int { return Processes(n.root, name) }
+
+// Processes lists the processes of a node below root by what is in their
+// environment, or those of a name among them.
+func Processes(root, name string) []int {
 	dirs, _ := filepath.Glob("/proc/[0-9]*")
-	want := []byte("QUORATE_ROOT=" + n.root + "\x00")
+	want := []byte("QUORATE_ROOT=" + root + "\x00")
 	var out []int
 	for _, d := range dirs {
 		env, err := os.ReadFile(d + "/environ")

@@ -9,12 +9,13 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
-	"runtime"
 	"strconv"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"github.com/quorate/quorate/test/e2e/lab"
 )
 
 // Missing tells why this machine cannot run a network, or "".
@@ -56,27 +57,17 @@ type space struct {
 	h  *netlink.Handle
 }
 
-// newSpace makes a namespace on a thread that ends with it.
+// newSpace makes a namespace.
 func newSpace() (*space, error) {
-	type result struct {
-		ns  netns.NsHandle
-		err error
-	}
-	done := make(chan result)
-	go func() {
-		runtime.LockOSThread() // never unlocked: no other goroutine may run there
-		ns, err := netns.New()
-		done <- result{ns, err}
-	}()
-	r := <-done
-	if r.err != nil {
-		return nil, fmt.Errorf("cables: namespace: %w", r.err)
-	}
-	h, err := netlink.NewHandleAt(r.ns)
+	ns, err := lab.NewNamespace()
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("cables: namespace: %w", err), r.ns.Close())
+		return nil, fmt.Errorf("cables: namespace: %w", err)
 	}
-	s := &space{r.ns, h}
+	h, err := netlink.NewHandleAt(ns)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("cables: namespace: %w", err), ns.Close())
+	}
+	s := &space{ns, h}
 	return s, s.set("lo", true)
 }
 

@@ -32,7 +32,7 @@ type hub struct {
 }
 
 func newHub() (*hub, error) {
-	ns, err := newNamespace()
+	ns, err := NewNamespace()
 	if err != nil {
 		return nil, fmt.Errorf("lab: network namespace: %w", err)
 	}
@@ -50,9 +50,9 @@ func newHub() (*hub, error) {
 	return h, nil
 }
 
-// newNamespace makes a network namespace on a thread that then ends, so that no
+// NewNamespace makes a network namespace on a thread that then ends, so that no
 // other goroutine ever runs in it.
-func newNamespace() (netns.NsHandle, error) {
+func NewNamespace() (netns.NsHandle, error) {
 	type result struct {
 		ns  netns.NsHandle
 		err error
