@@ -282,11 +282,11 @@ func (w *frameWriter) send(ctx context.Context, kind byte, m proto.Message) erro
 	now := time.Now()
 	alone := now.Sub(w.last) > burst
 	w.last = now
-	w.mu.Unlock()
 	if alone {
+		w.mu.Unlock()
 		w.try()
+		w.mu.Lock()
 	}
-	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.writing = len(w.pending) > 0 && w.err == nil; w.writing {
 		signal(w.work)

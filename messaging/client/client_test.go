@@ -39,6 +39,18 @@ func serve(t testing.TB, e *engine.Engine, path string) (stop func()) {
 	}
 }
 
+// serveOne starts a ring of one node and offers it at a socket.
+func serveOne(t *testing.T) (l *conformance.Lab, path string) {
+	t.Helper()
+	l = conformance.NewLab(t, 1)
+	l.StartAll()
+	t.Cleanup(l.StopAll)
+	l.Await(1, true, 1)
+	path = filepath.Join(t.TempDir(), "m.sock")
+	t.Cleanup(serve(t, l.Nodes[1].Engine, path))
+	return l, path
+}
+
 func dial(t testing.TB, path string) *client.Bus {
 	t.Helper()
 	b, err := client.Dial(path)
@@ -116,12 +128,7 @@ func TestDaemonGoneEndsGroupsAndComesBack(t *testing.T) {
 // TestClientThatDoesNotReadIsCutOff: its process stops reading from the socket.
 // The daemon takes it out of the group; the others go on meanwhile.
 func TestClientThatDoesNotReadIsCutOff(t *testing.T) {
-	l := conformance.NewLab(t, 1)
-	l.StartAll()
-	t.Cleanup(l.StopAll)
-	l.Await(1, true, 1)
-	path := filepath.Join(t.TempDir(), "m.sock")
-	t.Cleanup(serve(t, l.Nodes[1].Engine, path))
+	l, path := serveOne(t)
 	join := func(b messaging.Bus) messaging.Group {
 		g, err := b.Join(t.Context(), "g")
 		if err != nil {
@@ -217,17 +224,12 @@ func BenchmarkOrder(b *testing.B) {
 
 // The generated client must not come to gRPC by an option that it sets.
 func TestGroupsHaveDirectStreams(t *testing.T) {
-	l := conformance.NewLab(t, 1)
-	l.StartAll()
-	t.Cleanup(l.StopAll)
-	l.Await(1, true, 1)
-	path := filepath.Join(t.TempDir(), "m.sock")
-	t.Cleanup(serve(t, l.Nodes[1].Engine, path))
+	_, path := serveOne(t)
 	g, err := dial(t, path).Join(t.Context(), "g")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d, ok := g.(interface{ Direct() bool }); !ok || !d.Direct() {
+	if !client.Direct(g) {
 		t.Error("the stream of a group goes over gRPC")
 	}
 }

@@ -217,9 +217,6 @@ func (g *group) sendDirect(ctx context.Context, body []byte) error {
 // Self is the id of this membership.
 func (g *group) Self() messaging.MemberID { return g.self }
 
-// Direct tells whether the stream has a connection of its own.
-func (g *group) Direct() bool { return g.direct != nil }
-
 // Multicast hands body to the daemon; it waits while the stream is full.
 func (g *group) Multicast(ctx context.Context, body []byte) error {
 	if len(body) > messaging.MaxMessage {

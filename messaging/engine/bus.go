@@ -60,11 +60,11 @@ type member struct {
 	group string
 	queue *eventQueue
 	ahead *semaphore.Weighted
-	left  bool // belongs to the engine's goroutine
+	left  bool // belongs to who has the turn
 
 	// For the statistics.
 	procname        string
-	dispatched      uint64 // events; belongs to the engine's goroutine
+	dispatched      uint64 // events; belongs to who has the turn
 	requests, waits atomic.Uint64
 }
 
@@ -127,7 +127,7 @@ func (e *Engine) abandon(m *member) {
 	})
 }
 
-// dropMember makes a member leave; it runs in the engine's goroutine.
+// dropMember makes a member leave; it runs in the engine's turn.
 func (e *Engine) dropMember(m *member, why messaging.Reason) {
 	if m.left {
 		return

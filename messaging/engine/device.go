@@ -21,7 +21,7 @@ import (
 // An Arbiter is an arbitration device as the engine uses it: it watches what the
 // ring does and gives its vote to this node, or not.
 type Arbiter interface {
-	// Observe takes the newest state. It is called from the engine's goroutine
+	// Observe takes the newest state. It is called in the engine's turn
 	// and does not wait.
 	Observe(ArbiterView)
 	// Run works until ctx is done.

@@ -208,7 +208,7 @@ func TestAChangeWaitsForTheDeviceWhereItDecides(t *testing.T) {
 	}
 }
 
-// stuck is a device that stops the engine's goroutine, as a machine that does not
+// stuck is a device that keeps the engine's turn, as a machine that does not
 // run it would.
 type stuck struct{ hold chan chan struct{} }
 

@@ -16,7 +16,7 @@ import (
 	"github.com/quorate/quorate/messaging/transport"
 )
 
-// collectPatience bounds how long a scrape waits for the engine's goroutine.
+// collectPatience bounds how long a scrape waits for the engine's turn.
 const collectPatience = time.Second
 
 // A collector reads the engine's statistics when it is scraped.
@@ -83,7 +83,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// A snapshot is what one scrape reads in the engine's goroutine.
+// A snapshot is what one scrape reads in the engine's turn.
 type snapshot struct {
 	core            totem.Stats
 	state           totem.State

@@ -121,7 +121,7 @@ func (e *Engine) order(op operation) {
 	e.waiting = append(e.waiting, submission{body: e.groups.ServiceMessage(body)})
 }
 
-// read reads the file aside and hands it to then in the engine's goroutine.
+// read reads the file aside and hands it to then in the engine's turn.
 func (e *Engine) read(then func(*Draft, error)) {
 	if e.cfg.Read == nil {
 		then(nil, fmt.Errorf("%w: this daemon cannot reload", messaging.ErrInvalid))
